@@ -20,7 +20,8 @@ pub(super) const FILE_NAME: &str = "iiif-publish.toml";
 /// Input arguments. If the command line sets any of these, the file's input arguments are ignored.
 const INPUTS: [&str; 3] = ["inputs", "from_file", "table"];
 
-/// Options for the table. If the command line has other input, the file's are ignored along with its table.
+/// Options for the table. If the command line specifies other input, the file's table options are ignored along with
+/// its table.
 const TABLE_OPTIONS: [&str; 5] = ["sheet", "column", "preset", "metadata_columns", "no_metadata_columns"];
 
 /// Commands that don't read the file.

@@ -20,7 +20,7 @@ pub(super) fn report_left_out(key: &Key, context: &Context) {
     context.note(&format!("`{key}` was not written because the run was stopped"));
 }
 
-/// Writes the page and prints its URL, or its path in `folder` if no server is known for it. `exit` is the images' exit
+/// Writes the page and prints its URL, or its path in `folder` if the public URL is unknown. `exit` is the images' exit
 /// code.
 pub(super) async fn write(
     mut gallery: Gallery,

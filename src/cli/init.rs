@@ -123,7 +123,7 @@ fn add(text: &mut String, argument: &Arg) {
     {
         writeln!(text, "{}", format!("# {line}").trim_end()).expect("writing to a string does not fail");
     }
-    // Options of the site are in a table of their own.
+    // Site options have their own table.
     let name = name.strip_prefix("site-").unwrap_or(name);
     writeln!(text, "# {name} = {}", example(argument)).expect("writing to a string does not fail");
 }

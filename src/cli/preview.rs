@@ -84,12 +84,12 @@ async fn preview(arguments: Arguments, context: &Context) -> Result<Exit, Fatal>
     }
 }
 
-/// Returns the images of all files and folders.
+/// Returns the images in all files and folders.
 fn images(paths: Vec<PathBuf>, context: &Context) -> Result<Vec<Image>, Fatal> {
     if paths.iter().any(|path| path.is_dir()) { images_in(&paths, context) } else { Ok(named_files(paths, None)?) }
 }
 
-/// Publishes images, which appear on the page one after the other, and waits for a signal unless all of them failed.
+/// Publishes images, which appear on the page one at a time, and then waits for a signal unless all of them failed.
 async fn publish(publisher: &Publisher, images: Vec<Image>, shown: &Shown, context: &Context) -> Exit {
     context.progress().begin(&images);
     // A single future covers the entire run, so a signal between publishing and serving isn't missed.
@@ -106,14 +106,14 @@ async fn publish(publisher: &Publisher, images: Vec<Image>, shown: &Shown, conte
     ended_by(signal.await).unwrap_or(exit)
 }
 
-/// Listens on this port, or on the next free one.
+/// Listens on this port, or on the next free port.
 pub(super) async fn bind(port: u16) -> Result<Server, Fatal> {
     let listening = Server::bind(port).await;
     listening.map_err(|error| failed("could not listen on localhost", &error, "choose another `--port`"))
 }
 
-/// Serves a folder with more pages until a signal arrives. Returns the signal's exit code, or `None` for Ctrl-C, the normal
-/// way to end it.
+/// Serves a site until a signal arrives. Returns the signal's exit code, or `None` for Ctrl-C, which is the normal way
+/// to stop the server.
 pub(super) async fn serve_until(server: Server, site: Site, signal: impl Future<Output = Exit>) -> Option<Exit> {
     tokio::select! {
         () = server.serve(site) => None,

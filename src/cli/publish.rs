@@ -93,7 +93,7 @@ struct Printer<'a> {
     publisher: &'a Publisher,
     /// `true` to print code to embed the images.
     has_code: bool,
-    /// Output folder whose public URL isn't known.
+    /// Output folder, if its public URL is unknown.
     folder: Option<&'a Path>,
     context: &'a Context,
 }

@@ -59,13 +59,13 @@ Examples:
 /// Images found in a folder.
 struct Found {
     images: Vec<PageImage>,
-    /// Public URLs that images were published for, each with its replacement.
+    /// Public URLs that images were published for, with their replacements.
     moved: Vec<(String, String)>,
 }
 
 impl Found {
-    /// Lists the images in a folder. Images that were published for another address are served at this one, and the
-    /// others are warned about.
+    /// Returns the images in a folder. Images published for a different address are served at `address`. Warns about
+    /// images whose URLs can't be replaced.
     async fn in_folder(folder: PathBuf, address: &str, context: &Context) -> Result<Self, Fatal> {
         let (mut images, mut moved, mut elsewhere) = (Vec::new(), BTreeMap::new(), Vec::new());
         let add = |mut image: ListedImage| {
@@ -93,21 +93,22 @@ impl Found {
                 counted(elsewhere.len() as u64, "image")
             ));
         }
-        // Longer URLs first, because one may begin with another.
+        // Longer URLs come first, because one URL may be a prefix of another.
         let mut moved: Vec<_> = moved.into_keys().map(|base| (base, address.to_owned())).collect();
         moved.sort_by_key(|(base, _)| std::cmp::Reverse(base.len()));
         Ok(Self { images, moved })
     }
 }
 
-/// Returns the URL of the folder that an image was published for, or `None` if its base URI doesn't end in its path.
+/// Returns the public URL that an image was published for, or `None` if its base URI doesn't end with the identifier's
+/// path.
 fn published_for(image: &ListedImage) -> Option<String> {
-    // A URL without a path, below which the path of the identifier is encoded as in any base URI.
+    // Relative to a root URL, the base URI is the identifier's encoded path.
     let root: PublicUrl = "http://localhost".parse().expect("the constant is a URL");
     let destination = Destination::new(Prefix::default(), root, Versions::V3);
     let base_uri = destination.base_uris(&image.identifier).swap_remove(0);
     let path = base_uri.strip_prefix("http://localhost").expect("it begins with the root");
-    // The base URI of a versioned image has the name of the version behind its path.
+    // A versioned image's base URI has the version name after its path.
     let above = image.base_uri.rsplit_once('/').map(|(above, _)| above);
     let base = [Some(image.base_uri.as_str()), above].into_iter().flatten().find_map(|uri| uri.strip_suffix(path));
     base.filter(|base| base.contains("://")).map(str::to_owned)

@@ -1,4 +1,4 @@
-//! Images that appear on the page of `preview` while they are being published.
+//! Images that appear on the `preview` page while they're being published.
 
 use super::context::Context;
 use super::error::Fatal;
@@ -16,10 +16,10 @@ use serde::Serialize;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// Path of the document that the page reads until all images are done.
+/// Path of the document that the page polls until all images are done.
 const UPDATES: &str = "/preview.json";
 
-/// Images of a preview that are ready, in the order of the command line.
+/// Preview images that are ready, in command line order.
 #[derive(Debug)]
 pub(super) struct Shown {
     order: Vec<Identifier>,
@@ -43,12 +43,12 @@ struct Updates {
 }
 
 impl Shown {
-    /// Creates an empty list that these images will be added to.
+    /// Creates an empty list for images with these identifiers, in this order.
     pub(super) fn new(order: Vec<Identifier>) -> Self {
         Self { order, progress: Mutex::default() }
     }
 
-    /// Adds an image, or counts one that failed.
+    /// Adds an image, or counts a failed image if `published` is `None`.
     pub(super) fn add(&self, published: Option<&Published>) {
         self.update(|progress| match published {
             Some(image) => progress.published.push(image.clone()),
@@ -56,7 +56,7 @@ impl Shown {
         });
     }
 
-    /// Records that no more images will be added. Returns `true` if there are none.
+    /// Marks the list as complete. Returns `true` if it's empty.
     pub(super) fn finish(&self) -> bool {
         self.update(|progress| {
             progress.is_done = true;
@@ -65,11 +65,11 @@ impl Shown {
     }
 
     fn update<T>(&self, change: impl FnOnce(&mut Progress) -> T) -> T {
-        // A panic in another thread leaves a list that is still valid.
+        // The list is still valid after a panic in another thread.
         change(&mut self.progress.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Returns the page and the document with its images.
+    /// Returns the page and the document that lists its images.
     pub(super) fn pages(self: &Arc<Self>) -> Vec<Page> {
         let (page, updates) = (Arc::clone(self), Arc::clone(self));
         vec![
@@ -95,13 +95,13 @@ impl Shown {
     }
 }
 
-/// Returns a published image as the page shows it.
+/// Returns the page entry for a published image.
 fn page_image(image: &Published) -> PageImage {
     let info = image.info_urls.first().cloned().unwrap_or_default();
     PageImage::of(image, info).stored_by(image)
 }
 
-/// Returns the images of files and folders, with the identifiers that `ingest` gives them.
+/// Returns the images in files and folders, with the same identifiers as in `ingest`.
 pub(super) fn images_in(paths: &[PathBuf], context: &Context) -> Result<Vec<Image>, Fatal> {
     let mut input = Input::new(Patterns::new(&[], &[])?);
     for path in paths {
@@ -111,7 +111,7 @@ pub(super) fn images_in(paths: &[PathBuf], context: &Context) -> Result<Vec<Imag
         context.note(&note);
     }
     let input = IngestInput::new(input)?;
-    // A file that doesn't exist fails on its own.
+    // Missing files aren't reported here, because publishing them fails with an error.
     for error in input.unread().iter().filter(|error| !matches!(error, InputError::Missing { .. })) {
         context.progress().error(&chain(error), input_hint(error));
     }

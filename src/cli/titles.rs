@@ -1,4 +1,4 @@
-//! Titles, credits and licenses of the images in a folder, from the manifests beside them.
+//! Titles, credits and licenses for the images in a folder, read from the manifests next to them.
 
 use iiif_publish::html::PageImage;
 use serde::Deserialize;
@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 use walkdir::WalkDir;
 
-/// Parts of a manifest (Presentation API 3).
+/// The parts of a Presentation API 3 manifest that contain captions.
 #[derive(Deserialize)]
 struct Manifest {
     #[serde(default)]
@@ -62,7 +62,7 @@ struct Service {
 }
 
 impl Text {
-    /// Returns the first value, in English if there is one.
+    /// Returns the first English value, or the first value in another language.
     fn first(&self) -> Option<&str> {
         let values = self.0.get("en").or_else(|| self.0.values().next())?;
         values.first().map(String::as_str).filter(|text| !text.is_empty())
@@ -77,15 +77,15 @@ impl Canvas {
     }
 }
 
-/// Texts about one image.
+/// Texts about an image.
 struct Caption {
     title: Option<String>,
     credit: Option<String>,
     rights: Option<String>,
 }
 
-/// Adds titles, credits and licenses to images, which are given with the base URIs in their `info.json`. Manifests that
-/// can't be read are left out.
+/// Returns the images with titles, credits and licenses added. Each image comes with the base URI from its `info.json`.
+/// Skips manifests that can't be read.
 pub(super) fn with_titles(folder: &Path, images: Vec<(String, PageImage)>) -> Vec<PageImage> {
     let mut captions = HashMap::new();
     for file in manifest_folders(folder, &images).into_iter().flat_map(files) {
@@ -103,7 +103,7 @@ pub(super) fn with_titles(folder: &Path, images: Vec<(String, PageImage)>) -> Ve
     images.into_iter().map(captioned).collect()
 }
 
-/// Returns the folders that may contain manifests: in this folder, and in every folder above an image.
+/// Returns the folders that may contain manifests, in this folder and in every folder above an image.
 fn manifest_folders(folder: &Path, images: &[(String, PageImage)]) -> BTreeSet<PathBuf> {
     let above = |image: &PageImage| {
         let id = PathBuf::from(&image.id);
@@ -118,7 +118,7 @@ fn files(folder: PathBuf) -> impl Iterator<Item = PathBuf> {
     entries.map(walkdir::DirEntry::into_path).filter(is_json)
 }
 
-/// Adds the texts of a manifest. If it has several, their titles begin with that of the object.
+/// Adds a manifest's texts. If it has several images, their titles begin with the object's title.
 fn add_captions(manifest: &Manifest, captions: &mut HashMap<String, Caption>) {
     let object = manifest.label.first();
     let credit = manifest.required_statement.as_ref().and_then(|statement| statement.value.first());

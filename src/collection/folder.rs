@@ -71,14 +71,14 @@ const UNSUPPORTED_EXTENSIONS: [&str; 25] = [
 pub(super) struct UnsupportedFiles {
     /// Files whose format isn't supported.
     unsupported: BTreeMap<&'static str, u64>,
-    /// Files whose format is supported, but only published on request, with the names of these formats.
+    /// Files in supported formats that are only published on request. The next field has the names of these formats.
     optional: BTreeMap<&'static str, u64>,
     optional_types: BTreeSet<&'static str>,
 }
 
 impl UnsupportedFiles {
     /// Counts the file if its extension belongs to an unsupported or optional format. Does nothing unless `is_unasked`
-    /// is set, meaning that no pattern left the file out.
+    /// is set, which means that no pattern excluded the file.
     pub(super) fn add_if(&mut self, is_unasked: bool, path: &Path) {
         if !is_unasked {
             return;
@@ -110,7 +110,7 @@ impl UnsupportedFiles {
     }
 }
 
-/// Formats files counted by extension. Returns `None` if there aren't any.
+/// Formats file counts by extension. Returns `None` if there aren't any files.
 fn counts(files: &BTreeMap<&'static str, u64>) -> Option<String> {
     let counts: Vec<_> = files.iter().map(|(extension, count)| format!("{count} `.{extension}`")).collect();
     (!counts.is_empty()).then(|| counts.join(", "))

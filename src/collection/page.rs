@@ -31,7 +31,7 @@ pub struct Page {
     pub(crate) label: Option<Box<str>>,
     /// Metadata from a table row.
     pub(crate) metadata: Option<RowMetadata>,
-    /// Metadata of the object, if it has its own, which all of its pages share.
+    /// The object's own metadata, if it has any. All of its pages share it.
     pub(crate) object_metadata: Option<Arc<RowMetadata>>,
 }
 
@@ -42,7 +42,7 @@ impl Page {
         self.metadata.as_ref().map(RowMetadata::description).unwrap_or_default()
     }
 
-    /// Returns the object's own description, if it has one apart from those of its pages.
+    /// Returns the object's own description, if it has one in addition to its pages' descriptions.
     #[must_use]
     pub(crate) fn object_description(&self) -> Option<Description> {
         self.object_metadata.as_ref().map(|metadata| metadata.description())

@@ -26,7 +26,7 @@ pub struct Presentation {
     /// Presentation API version of the documents.
     version: PresentationVersion,
     shape: PyramidShape,
-    /// Start of the URIs of images in manifests, and of the ones to replace it by.
+    /// Prefix to replace in image URIs, and its replacement.
     image_uris: Option<(String, String)>,
 }
 
@@ -39,7 +39,7 @@ pub struct ManifestPage<'a> {
     pub base_uri: String,
     /// Full image size in pixels.
     pub size: Size,
-    /// Physical size of pixels, if it is known.
+    /// Physical size of pixels, if known.
     pub scale: Option<PhysicalScale>,
 }
 
@@ -64,8 +64,8 @@ impl Presentation {
         Self { destination, image_version, version, shape, image_uris: None }
     }
 
-    /// Returns the presentation of the same images in version 2. Its documents are in a folder of their own. Manifests refer
-    /// to version 2 of the Image API if images are published in it, because most of their viewers need it.
+    /// Returns a version 2 presentation of the same images. Its documents have their own folder. Manifests refer to
+    /// Image API version 2 if images are published in that version, because most version 2 viewers need it.
     ///
     /// # Errors
     /// Returns an error if the prefix is too long.
@@ -81,13 +81,13 @@ impl Presentation {
         Ok(Self { destination, image_version, version: PresentationVersion::V2, shape: self.shape, image_uris })
     }
 
-    /// Returns the URI of an image, or of a size of it, as this presentation refers to it.
+    /// Returns the URI that this presentation uses for an image or one of its sizes.
     fn image_uri(&self, uri: &str) -> String {
         let replaced = self.image_uris.as_ref().and_then(|(from, to)| Some(format!("{to}{}", uri.strip_prefix(from)?)));
         replaced.unwrap_or_else(|| uri.to_owned())
     }
 
-    /// Returns the picture that represents an object in lists, without an image service. Returns `None` if `pages` doesn't
+    /// Returns the picture that represents an object in lists, without an image service, or `None` if `pages` doesn't
     /// contain its page.
     pub(crate) fn list_thumbnail(&self, pages: &[ManifestPage]) -> Option<Picture> {
         let named = pages.iter().find_map(|published| published.page.thumbnail.as_ref());
@@ -95,7 +95,7 @@ impl Presentation {
         pages.iter().find(is_named).map(|published| self.thumbnail(published).without_service())
     }
 
-    /// Returns a thumbnail of another presentation of the same images as this presentation refers to it.
+    /// Returns a thumbnail from another presentation of the same images, with this presentation's URIs.
     pub(crate) fn own_thumbnail(&self, thumbnail: &Picture) -> Picture {
         thumbnail.clone().with_id(self.image_uri(thumbnail.id()))
     }
@@ -200,7 +200,7 @@ impl Presentation {
         (!pages.is_empty()).then_some(pages)
     }
 
-    /// Returns an object for the site, from its published pages.
+    /// Returns a site object built from published pages.
     pub(crate) fn site_object(pages: &[ManifestPage]) -> Option<SiteObject> {
         let first = pages.first()?;
         let named = pages.iter().find_map(|published| published.page.thumbnail.as_ref());
@@ -220,7 +220,7 @@ impl Presentation {
         })
     }
 
-    /// Returns an object for the site, as its stored manifest shows it. `rows` are the object's pages in the input.
+    /// Returns a site object built from a stored manifest. `rows` are the object's pages in the input.
     pub(crate) fn stored_site_object(rows: &[&Page], body: &[u8]) -> Option<SiteObject> {
         let first = rows.first()?;
         let image = |canvas: StoredCanvas| {
@@ -291,8 +291,8 @@ fn page_label(page: &Page, description: &Description, number: usize) -> Language
     }
 }
 
-/// Returns the object's own description, or the one of the first page. Uses the object's identifier as the label if there
-/// is none, or if it comes from pages that have different ones.
+/// Returns the object's own description, or the first page's description. Uses the object's identifier as the label if
+/// the label is missing, or if it comes from pages with different labels.
 fn object_description(pages: &[ManifestPage], mut descriptions: Vec<Description>) -> Description {
     let object = pages.first().map(|published| &published.page.object);
     let identifier = || object.map(|object| LanguageMap::new(None, object.to_string())).unwrap_or_default();

@@ -2,7 +2,7 @@
 
 use crate::iiif::{Agent, LanguageMap, Link, WebUrl};
 
-/// Parses a link with an optional label in front, such as `Catalog entry https://example.org/1`.
+/// Parses a link with an optional label before the URL, such as `Catalog entry https://example.org/1`.
 pub(super) fn link(value: &str, language: Option<&str>) -> Result<Link, String> {
     let (label, url) = value.rsplit_once(char::is_whitespace).unwrap_or(("", value));
     let url = url.parse::<WebUrl>().map_err(|_| {
@@ -13,7 +13,7 @@ pub(super) fn link(value: &str, language: Option<&str>) -> Result<Link, String> 
     Ok(Link { url, label })
 }
 
-/// Parses a provider: a name, the URL of its home page, and optionally the URL of its logo.
+/// Parses a provider, which consists of a name, a home page URL and an optional logo URL.
 pub(super) fn agent(value: &str, language: Option<&str>) -> Result<Agent, String> {
     let words: Vec<&str> = value.split_whitespace().collect();
     let is_url = |word: &&&str| word.contains("://");

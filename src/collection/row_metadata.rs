@@ -34,22 +34,22 @@ pub(super) enum Column {
     Alt(Option<String>),
     /// Any other column. Shown as metadata with its own name as the label.
     Metadata(String, Option<String>),
-    /// A column that would be metadata, but wasn't selected.
+    /// A column that would be metadata but wasn't selected.
     Hidden,
-    /// A column of another program that has no use here.
+    /// A column from another program that isn't used here.
     Unused,
-    /// Media type of the source, in tables of other programs.
+    /// Media type of the source, in another program's table.
     MediaType,
-    /// Tells public rows from private ones, in tables of other programs.
+    /// Specifies if the row is public, in another program's table.
     IsPublic,
 }
 
-/// Prefix of stored metadata names that would otherwise be read as standard columns. No column name begins with it, because
-/// names are trimmed.
+/// Prefix for stored metadata names that would otherwise be read as standard columns. It can't occur at the start of a
+/// column name, because names are trimmed.
 const METADATA_PREFIX: char = ' ';
 
 impl Column {
-    /// Names of the standard columns.
+    /// Standard column names.
     pub(super) const NAMES: [&str; 23] = [
         "source",
         "id",
@@ -76,10 +76,10 @@ impl Column {
         "alt",
     ];
 
-    /// Returns the name that the column has in public documents, or `None` if its values aren't shown.
+    /// Returns the column's name in public documents, or `None` if its values aren't shown.
     pub(super) fn public_name(&self) -> Option<String> {
         match self {
-            // It only says which language the other values have.
+            // It only specifies the language of the other values.
             Self::Language => None,
             public => public.descriptive_name(),
         }
@@ -123,14 +123,14 @@ impl Column {
         })
     }
 
-    /// Returns the name to store the column's values under, from which [`stored`](Self::stored) restores the column.
+    /// Returns the name to store the column's values under. [`stored`](Self::stored) restores the column from it.
     fn stored_name(&self) -> Option<String> {
         let name = self.descriptive_name()?;
-        // Tables of other programs may have metadata called `source`.
+        // Another program's table may have metadata called `source`.
         Some(if Self::named(&name) == *self { name } else { format!("{METADATA_PREFIX}{name}") })
     }
 
-    /// Restores the column of stored values.
+    /// Returns the column that was stored under a name.
     fn stored(name: &str) -> Self {
         let Some(name) = name.strip_prefix(METADATA_PREFIX) else { return Self::named(name) };
         match name.rsplit_once('@') {
@@ -177,8 +177,8 @@ impl Column {
         }
     }
 
-    /// Parses a column name that only counts in the spelling of the Presentation API. Metadata may well be called `Start` or
-    /// `Provider`.
+    /// Parses a column name that must be spelled exactly as in the Presentation API, because metadata columns may be
+    /// called `Start` or `Provider`.
     fn named_exactly(base: &str, language: Option<&str>) -> Option<Self> {
         let of = |column: fn(Option<String>) -> Self| Some(column(language.map(str::to_owned)));
         match (base, language) {
@@ -196,7 +196,7 @@ impl Column {
     }
 }
 
-/// Returns the columns and values of a JSON object. Arrays produce one value per item. `meaning` maps names to columns.
+/// Returns a JSON object's columns and values. Arrays produce one value per item. `meaning` maps names to columns.
 pub(super) fn values_of(
     row: &Map<String, Value>,
     meaning: impl Fn(&str) -> Column,
@@ -247,7 +247,7 @@ impl RowMetadata {
         serialize(&values).expect("valid values").expect("at least one value")
     }
 
-    /// Creates metadata that only consists of a label.
+    /// Creates metadata that only contains a label.
     pub(super) fn from_label(label: &str) -> Self {
         let values = [(Column::Label(None), label.to_owned())];
         serialize(&values).expect("every text is a valid label").expect("one value")
@@ -324,7 +324,7 @@ fn description(values: &[(Column, String)]) -> Result<Description, String> {
     Ok(description)
 }
 
-/// Adds the name of a column to an error in its value.
+/// Adds a column's name to an error about its value.
 fn named<T>(column: &Column, value: Result<T, impl Display>) -> Result<T, String> {
     value.map_err(|error| format!("`{}`: {error}", column.descriptive_name().unwrap_or_default()))
 }

@@ -188,7 +188,7 @@ impl ApiFolder<'_> {
         if !is_above_image && Destination::has_manifests(&names) {
             return Ok((path, Vec::new()));
         }
-        // Images in the input can't have the names of a site.
+        // Images in the input can't have names reserved for the site.
         let names = if path.is_empty() && self.version.is_none() {
             without_site(self.store, self.destination.prefix(), names).await?
         } else {

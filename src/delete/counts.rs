@@ -11,7 +11,7 @@ pub struct DeleteCounts {
     pub information: u64,
     /// Number of image files and redirects to delete.
     pub pictures: u64,
-    /// Number of files of a collection's site to delete.
+    /// Number of site files to delete.
     pub site_files: u64,
     /// Number of deleted `info.json` files that were republished by another run in the meantime.
     pub returned: u64,

@@ -66,7 +66,7 @@ pub(super) enum Part {
     Picture,
     /// Redirect from the bare base URI of an image that's being deleted.
     Redirect,
-    /// File of a collection's site.
+    /// File that belongs to a collection's site.
     SiteFile,
     /// Image file that isn't described by any `info.json`.
     LonePicture,
@@ -218,7 +218,8 @@ impl<'a> Scan<'a> {
         Ok(page.into_iter().map(|object| (part(&object), object.key)).collect())
     }
 
-    /// Returns the objects on this page that are files of a site. Names alone are no proof, so they are read.
+    /// Returns the objects on this page that are site files. Reads each candidate, because its name alone proves
+    /// nothing.
     async fn site_files(&self, place: &Prefix, page: &[Listed]) -> Result<HashSet<Key>, StoreError> {
         if !matches!(self.subject.extent, Extent::AllImages(_)) {
             return Ok(HashSet::new());

@@ -36,7 +36,7 @@ use image::{info_url, path_of_image};
 /// Folder for the pages of a large collection.
 const COLLECTION_PAGES: &str = "collections";
 
-/// Folders for documents in version 2 of the Presentation API.
+/// Folder for Presentation API 2 documents.
 const PRESENTATION2: &str = "presentation/2";
 
 /// File name of the collection that lists every manifest.
@@ -95,23 +95,23 @@ pub struct DocumentAddress {
 impl Destination {
     /// Folder for manifests, relative to the prefix.
     pub(crate) const MANIFESTS: &str = "manifests";
-    /// First page of a site, relative to the prefix.
+    /// Home page of a site, relative to the prefix.
     pub(crate) const SITE_INDEX: &str = "index.html";
-    /// List of a site's pages for search engines, relative to the prefix.
+    /// A site's sitemap for search engines, relative to the prefix.
     pub(crate) const SITEMAP: &str = "sitemap.xml";
-    /// Folder for the pages of objects in a site, relative to the prefix.
+    /// Folder for a site's object pages, relative to the prefix.
     pub(crate) const OBJECTS: &str = "objects";
-    /// Folder for the other files of a site, relative to the prefix.
+    /// Folder for a site's other files, relative to the prefix.
     pub(crate) const SITE: &str = "site";
-    /// The same with a slash.
+    /// [`SITE`](Self::SITE) with a trailing slash.
     pub(crate) const SITE_FOLDER: &str = "site/";
-    /// The file that shows that there is a site, relative to the prefix.
+    /// File whose presence marks a site, relative to the prefix.
     pub(crate) const SITE_DIRECTORY: &str = "site/site.json";
 
-    /// Folder for documents in older versions of the Presentation API, relative to the prefix.
+    /// Folder for documents in older Presentation API versions, relative to the prefix.
     pub(crate) const PRESENTATION: &str = "presentation";
 
-    /// Folder for the activity stream, relative to the prefix.
+    /// Activity stream folder, relative to the prefix.
     pub(crate) const ACTIVITY: &str = "activity";
 
     /// Creates a destination for a prefix that is served at `public_url`.
@@ -229,7 +229,7 @@ impl Destination {
         self.prefix.join(COLLECTION_PAGES)
     }
 
-    /// Returns the destination of documents in version 2 of the Presentation API.
+    /// Returns the destination for Presentation API 2 documents.
     ///
     /// # Errors
     /// Returns an error if the prefix is too long.
@@ -238,7 +238,7 @@ impl Destination {
         Ok(Self { prefix: self.prefix.join(PRESENTATION2)?, public_url, versions: self.versions })
     }
 
-    /// Returns the folder of the activity stream.
+    /// Returns the activity stream folder.
     ///
     /// # Errors
     /// Returns an error if the key is too long.
@@ -246,7 +246,7 @@ impl Destination {
         self.prefix.join(Self::ACTIVITY)
     }
 
-    /// Returns the address of the collection of all activities.
+    /// Returns the address of the top-level activity collection.
     ///
     /// # Errors
     /// Returns an error if the key is too long.
@@ -254,7 +254,7 @@ impl Destination {
         self.document(&format!("{}/all-changes.json", Self::ACTIVITY))
     }
 
-    /// Returns the address of a page of activities. Pages are numbered from 1.
+    /// Returns the address of an activity page. Page numbers start at 1.
     ///
     /// # Errors
     /// Returns an error if the key is too long.
@@ -262,7 +262,7 @@ impl Destination {
         self.document(&format!("{}/page-{number}.json", Self::ACTIVITY))
     }
 
-    /// Returns the number of a page of activities.
+    /// Returns an activity page's number, or `None` if the key doesn't belong to an activity page.
     pub(crate) fn activity_page_number(&self, key: &Key) -> Option<usize> {
         let path = self.prefix.path_of(key.as_str())?.strip_prefix(Self::ACTIVITY)?;
         let number = path.strip_prefix("/page-")?.strip_suffix(".json")?;
@@ -296,17 +296,17 @@ impl Destination {
         (may_collide && (Self::is_document_folder(first) || first == COLLECTION)).then_some(first)
     }
 
-    /// Returns the identifier's segment if its objects or its object would collide with the files of a site.
+    /// Returns the identifier segment that would make the image's objects, or the object page, collide with site files.
     pub(crate) fn name_reserved_for_site<'i>(&self, identifier: &'i Identifier) -> Option<&'i str> {
         let may_collide = self.api_folders().iter().any(Option::is_none);
         let first = identifier.as_str().split('/').next().unwrap_or_default();
         let is_site = [Self::OBJECTS, Self::SITE, Self::SITE_INDEX].contains(&first) || is_sitemap(first);
-        // The page of `a` is the folder for the page of `a/index.html`.
+        // The page for `a` would be at the same path as the folder for the page of `a/index.html`.
         let page = identifier.as_str().split('/').find(|segment| *segment == Self::SITE_INDEX);
         page.or((may_collide && is_site).then_some(first))
     }
 
-    /// Returns `true` if a path below the prefix is that of an object's page.
+    /// Returns `true` if a path below the prefix belongs to an object page.
     pub(crate) fn is_object_page(path: &str) -> bool {
         let below = path.strip_prefix(Self::OBJECTS).and_then(|rest| rest.strip_prefix('/'));
         below
@@ -314,7 +314,7 @@ impl Destination {
             .is_some_and(|object| object.len() > 1 && object.ends_with('/'))
     }
 
-    /// Returns `true` if a path has the name of a file of a site, which may be that of a collection in a folder.
+    /// Returns `true` if a path looks like a site file. The site may belong to a collection in a subfolder.
     pub(crate) fn may_be_site_file(path: &str) -> bool {
         let name = path.rsplit('/').next().unwrap_or(path);
         name == Self::SITE_INDEX || is_sitemap(name) || path.starts_with(Self::SITE_FOLDER) || path.contains("/site/")
@@ -331,7 +331,7 @@ impl Destination {
     }
 }
 
-/// Returns `true` for the names of lists of a site's pages.
+/// Returns `true` if this is a sitemap file name.
 fn is_sitemap(name: &str) -> bool {
     name.starts_with("sitemap") && name.strip_suffix(".xml").is_some()
 }

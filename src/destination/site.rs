@@ -1,10 +1,10 @@
-//! Recognizes the folders of a site among those of images.
+//! Tells a site's folders apart from image folders.
 
 use super::Destination;
 use crate::store::{Prefix, Store, StoreError};
 
-/// Removes the folders of a site from the names of folders directly below `prefix`. Otherwise, a search for images would
-/// look into the folder of every object. Costs a request if the names are those of a site.
+/// Removes site folders from a list of folder names directly below `prefix`. Without this, a search for images would
+/// visit every object's folder. Sends one request if any of the names could belong to a site.
 pub(crate) async fn without_site(
     store: &dyn Store,
     prefix: &Prefix,
@@ -14,7 +14,7 @@ pub(crate) async fn without_site(
     if names.iter().filter(|name| is_of_site(name)).count() < 2 {
         return Ok(names);
     }
-    // Images may have these names as well.
+    // Images may use these names too.
     let has_site = store.get(&prefix.short_key(&Destination::SITE_DIRECTORY)).await?.is_some();
     Ok(names.into_iter().filter(|name| !has_site || !is_of_site(name)).collect())
 }

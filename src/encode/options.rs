@@ -100,7 +100,7 @@ impl JpegTiles {
         let colors = layout.components.get(1..).unwrap_or_default();
         let is_thin = colors.iter().all(|it| (it.h_samp, it.v_samp) == (1, 1) && (across, down) == (16, 16));
         fits && match self {
-            // RGB tiles are about twice as large as YCbCr ones of the same quality.
+            // RGB tiles are about twice as large as YCbCr tiles of the same quality.
             Self::Auto => layout.colors != BlockColors::Rgb && (is_thin || subsampling == Subsampling::None),
             Self::Lossless => true,
             Self::Reencode => false,

@@ -1,15 +1,16 @@
-//! Script and stylesheet of the viewer. Any page can contain or load them.
+//! The viewer's script and stylesheet, which any page can embed or load.
 //!
-//! They start a viewer in each element with the class `iiif-viewer`. Its images are the descendants with a `data-info`
-//! attribute, so a list of linked pictures works without scripts, too. `ARCHITECTURE.md` lists all attributes.
+//! The script starts a viewer in each element with the class `iiif-viewer`. Descendants with a `data-info` attribute
+//! are its images, so the markup can be a list of linked pictures that also works without scripts. `ARCHITECTURE.md`
+//! lists all attributes.
 
 /// The JavaScript library that shows tiles.
 pub(crate) const OPENSEADRAGON: &str = include_str!("viewer/openseadragon.min.js");
 
-/// The license must be included with every copy of OpenSeadragon.
+/// OpenSeadragon's license, which must accompany every copy.
 pub(crate) const OPENSEADRAGON_LICENSE: &str = include_str!("viewer/openseadragon.LICENSE.txt");
 
-/// Parts of the viewer's script. Each one uses only those before it.
+/// Parts of the viewer's script. Each part only depends on earlier parts.
 const PARTS: [&str; 7] = [
     include_str!("viewer/text.js"),
     include_str!("viewer/address.js"),
@@ -28,7 +29,7 @@ pub(crate) fn viewer_script() -> String {
     format!("/*\n{OPENSEADRAGON_LICENSE}*/\n{OPENSEADRAGON}\n(() => {{\n\"use strict\";\n{viewer}}})();\n")
 }
 
-/// Returns the viewer's stylesheet. Its rules apply to elements within a viewer only.
+/// Returns the viewer's stylesheet. Its rules only apply inside a viewer.
 #[must_use]
 pub(crate) fn viewer_style() -> &'static str {
     include_str!("viewer/viewer.css")

@@ -11,10 +11,10 @@ use crate::store::{Key, KeyError, Object, OnExisting, StoreError};
 use bytes::Bytes;
 use futures::{StreamExt, stream};
 
-/// Maximum number of images of earlier runs that are looked up at a time.
+/// Maximum number of images from earlier runs to look up concurrently.
 const MAX_LOOKUPS_IN_FLIGHT: usize = 32;
 
-/// An HTML page that shows the images of a run, added to those of earlier runs. It is written after all images.
+/// An HTML page that shows the images from this run and earlier runs. It's written after all images.
 #[derive(Debug)]
 pub struct Gallery {
     key: Key,
@@ -62,7 +62,7 @@ pub enum GalleryOutcome {
     Stopped,
     /// Nothing was written because no images were published.
     NoImages,
-    /// The existing page was kept, because the options don't allow replacing objects ([`OnExisting::Keep`]).
+    /// The existing page was kept because the options don't allow replacing objects ([`OnExisting::Keep`]).
     Kept,
 }
 
@@ -103,13 +103,13 @@ impl Gallery {
         &self.url
     }
 
-    /// Writes the page if it has changed. Images that an earlier run put on the page stay there, unless they were
-    /// deleted. New ones follow in the order of this run.
+    /// Writes the page if it has changed. Images from earlier runs stay on the page unless they were deleted. New
+    /// images follow in this run's order.
     ///
     /// # Errors
     /// Returns an error if the store can't be read or rejects the page.
-    /// [`StoreErrorKind::Exists`](crate::store::StoreErrorKind::Exists) means that an object exists that
-    /// [`open`](Self::open) didn't see.
+    /// [`StoreErrorKind::Exists`](crate::store::StoreErrorKind::Exists) means that an object was created after
+    /// [`open`](Self::open).
     pub async fn write(&mut self, publisher: &Publisher) -> Result<GalleryOutcome, StoreError> {
         if publisher.is_stopped() {
             return Ok(GalleryOutcome::Stopped);
@@ -124,7 +124,7 @@ impl Gallery {
         self.put(publisher).await.map(|()| GalleryOutcome::Written)
     }
 
-    /// Loads the page again, because another run may have added images since this one began.
+    /// Reloads the page, because another run may have added images since this run began.
     async fn reload(&mut self, publisher: &Publisher) -> Result<(), StoreError> {
         if self.present.is_some()
             && let Some(stored) = publisher.store().get(&self.key).await?
@@ -154,7 +154,7 @@ impl Gallery {
         put.await.map(drop)
     }
 
-    /// Returns the images of this run. `before` has the images of the existing page.
+    /// Returns this run's images. `before` contains the existing page's images.
     fn images(&mut self, before: &[PageImage], publisher: &Publisher) -> Vec<PageImage> {
         let options = publisher.options();
         let (destination, folders) = (options.destination(), options.versions.folders());
@@ -183,7 +183,7 @@ impl Gallery {
     }
 }
 
-/// Adds images to those of a page. Images that the page shows already are replaced, and keep their places.
+/// Adds images to those already on the page. Images with the same identifier are replaced in place.
 fn merged(before: Vec<PageImage>, mut images: Vec<PageImage>) -> Vec<PageImage> {
     let mut all = before;
     for image in &mut all {
@@ -195,8 +195,8 @@ fn merged(before: Vec<PageImage>, mut images: Vec<PageImage>) -> Vec<PageImage> 
     all
 }
 
-/// Leaves out images that were deleted after an earlier run had put them on the page. Images that were published to
-/// another address are kept, because nothing is known about them.
+/// Returns the images that haven't been deleted since an earlier run added them. Images published to a different
+/// address are kept, because they can't be checked.
 async fn existing(images: Vec<PageImage>, publisher: &Publisher) -> Vec<PageImage> {
     let exists = |image: PageImage| async move {
         let exists = !is_deleted(&image, publisher).await;
@@ -207,7 +207,7 @@ async fn existing(images: Vec<PageImage>, publisher: &Publisher) -> Vec<PageImag
     found.filter_map(std::future::ready).collect().await
 }
 
-/// Returns `true` if an image should be in the store, and the store says that it isn't.
+/// Returns `true` if an image belongs in this store but no longer exists.
 async fn is_deleted(image: &PageImage, publisher: &Publisher) -> bool {
     let Ok(identifier) = image.id.parse::<Identifier>() else { return false };
     let Ok(images) = publisher.options().destination().images(&identifier) else { return false };

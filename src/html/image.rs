@@ -5,7 +5,7 @@ use crate::publish::{ListedImage, Published};
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 
-/// An image shown on a page. Serialized as JSON in published pages, so renaming fields breaks existing pages.
+/// An image shown on a page. It's serialized as JSON in published pages, so renaming fields breaks existing pages.
 #[non_exhaustive]
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PageImage {
@@ -27,7 +27,7 @@ pub struct PageImage {
     pub objects: Option<u64>,
     /// Total size of all objects in bytes.
     pub bytes: Option<u64>,
-    /// Code that shows the image on any web page, if it is known.
+    /// HTML that shows the image on any web page, if known.
     #[serde(default)]
     pub embed: Option<String>,
     /// Title, displayed instead of the identifier.
@@ -36,7 +36,7 @@ pub struct PageImage {
     /// Credit line.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub credit: Option<String>,
-    /// URI of the license or rights statement. By default, the viewer displays the one in `info.json`.
+    /// URI of the license or rights statement. By default, the viewer displays the URI from `info.json`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rights: Option<String>,
 }
@@ -83,13 +83,13 @@ impl PageImage {
         })
     }
 
-    /// Returns the title, or the identifier if there is no title.
+    /// Returns the title, or the identifier if the image doesn't have a title.
     #[must_use]
     pub(super) fn name(&self) -> &str {
         self.title.as_deref().unwrap_or(&self.id)
     }
 
-    /// Returns the URL of the folder with the image's pictures, or `None` if it is unknown.
+    /// Returns the URL of the folder that contains the image's pictures, or `None` if it's unknown.
     #[must_use]
     pub(super) fn folder(&self) -> Option<String> {
         let base = self.info.strip_suffix("/info.json").filter(|base| is_web_url(base))?;

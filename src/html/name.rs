@@ -1,4 +1,4 @@
-//! Names of pages.
+//! Page names.
 
 use crate::destination::Identifier;
 use std::fmt;

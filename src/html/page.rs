@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 use std::borrow::Cow;
 
 const TEMPLATE: &str = include_str!("viewer/index.html");
-/// Rules for a page that consists of the viewer.
+/// CSS rules for pages that only contain the viewer.
 const PAGE_STYLE: &str = include_str!("viewer/page.css");
 
 /// Delimiters of the image list in a page, used by [`images_of`].
@@ -21,7 +21,7 @@ const GENERATOR: &str = "<meta name=\"generator\" content=\"iiif-publish ";
 /// The page's `Content-Type`.
 pub const CONTENT_TYPE: &str = "text/html; charset=utf-8";
 
-/// An HTML page that shows images. Without scripts, it is a list of linked pictures.
+/// An HTML page that shows images. Without JavaScript, it's a list of linked pictures.
 #[derive(Clone, Copy, Debug)]
 pub struct ViewerPage<'a> {
     images: &'a [PageImage],
@@ -30,21 +30,21 @@ pub struct ViewerPage<'a> {
 }
 
 impl<'a> ViewerPage<'a> {
-    /// Creates a page with these images.
+    /// Creates a page that shows these images.
     #[must_use]
     pub fn new(images: &'a [PageImage]) -> Self {
         Self { images, url: None, updates: None }
     }
 
-    /// Sets the page's public URL. Images below its folder are found relative to the page, so that they can be moved to
-    /// another address together.
+    /// Sets the page's public URL. Images below its folder are linked relative to the page, so the page and its images
+    /// can be moved to a different address together.
     #[must_use]
     pub fn published_at(self, url: &'a str) -> Self {
         Self { url: Some(url), ..self }
     }
 
-    /// Sets the path of a JSON document with the images that are available so far. The page reads it again until it is
-    /// complete:
+    /// Sets the path of a JSON document that lists the images available so far. The page polls it until `done` is
+    /// `true`:
     ///
     /// ```json
     /// { "images": [], "total": 3, "failed": 0, "done": false }
@@ -57,7 +57,7 @@ impl<'a> ViewerPage<'a> {
     /// Renders the page.
     #[must_use]
     pub fn to_html(&self) -> String {
-        // The list is embedded in a script element. Escaping `<` prevents strings from closing it.
+        // The list is embedded in a script element. Escaping `<` keeps its strings from closing the element.
         let list = serde_json::to_string(self.images).expect("there are texts and numbers alone");
         let style = viewer_style().to_owned() + PAGE_STYLE;
         let script = viewer_script();
@@ -85,7 +85,7 @@ impl<'a> ViewerPage<'a> {
     }
 
     fn attributes(&self) -> String {
-        // The attribute `data-page` is there even if its URL isn't known, because the viewer takes keys of the whole page.
+        // `data-page` is set even if the URL is unknown, because it makes the viewer handle keys for the whole page.
         let attributes =
             [("page", Some(self.url.unwrap_or_default())), ("base", self.base()), ("updates", self.updates)];
         let attribute = |(name, value): (&str, Option<&str>)| Some(format!(" data-{name}=\"{}\"", escaped(value?)));
@@ -97,7 +97,7 @@ impl<'a> ViewerPage<'a> {
         self.url?.rsplit_once('/').map(|(base, _)| base)
     }
 
-    /// Returns the list item for browsers without scripts. It links to the largest picture.
+    /// Returns the list item shown in browsers without JavaScript. It links to the largest picture.
     fn item(&self, image: &PageImage) -> String {
         let name = escaped(image.name());
         let link = match image.folder() {
@@ -119,16 +119,16 @@ impl<'a> ViewerPage<'a> {
         format!("<li>{link}{credit}{}</li>\n", rights.unwrap_or_default())
     }
 
-    /// Returns a URL relative to the page if it is below the page's folder.
+    /// Returns a URL relative to the page if it's below the page's folder.
     fn relative<'u>(&self, url: &'u str) -> &'u str {
         let below = self.base().and_then(|base| url.strip_prefix(base)?.strip_prefix('/'));
-        // A colon in the first segment would end the scheme of a URL.
+        // Browsers would read a first segment with a colon as a URL scheme.
         below.filter(|path| !path.split('/').next().unwrap_or_default().contains(':')).unwrap_or(url)
     }
 }
 
-/// Fills the template's placeholders, such as `{{title}}`, in this order. Values may contain anything, because each
-/// placeholder is only searched for behind the one before.
+/// Replaces the template's placeholders, such as `{{title}}`, in order. Values may contain anything, because each
+/// search starts after the previous placeholder.
 fn fill(values: &[(&str, &str)]) -> String {
     let mut page = String::with_capacity(TEMPLATE.len() + values.iter().map(|(_, value)| value.len()).sum::<usize>());
     let mut rest = TEMPLATE;
@@ -141,8 +141,8 @@ fn fill(values: &[(&str, &str)]) -> String {
     page + rest
 }
 
-/// Returns a Content-Security-Policy that allows only this script and this stylesheet. The hosts of images are not
-/// limited, because the `id` in an `info.json` may name any.
+/// Returns a Content-Security-Policy that only allows this script and stylesheet. Image hosts aren't restricted,
+/// because the `id` in an `info.json` can point anywhere.
 fn policy(script: &str, style: &str) -> String {
     let hash = |text: &str| format!("'sha256-{}'", BASE64_STANDARD.encode(Sha256::digest(text)));
     format!(

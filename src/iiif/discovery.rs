@@ -1,5 +1,5 @@
-//! Activity streams of [IIIF Change Discovery 1.0](https://iiif.io/api/discovery/1.0/), from which aggregators learn which
-//! manifests were created, updated and deleted.
+//! [IIIF Change Discovery 1.0](https://iiif.io/api/discovery/1.0/) activity streams. They tell aggregators which
+//! manifests were created, updated or deleted.
 
 use serde::{Deserialize, Serialize};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -17,7 +17,7 @@ pub(crate) enum ActivityKind {
     Delete,
 }
 
-/// A point in time in UTC, in milliseconds. Its text sorts like the time.
+/// A UTC timestamp with millisecond precision. Its text sorts chronologically.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
 pub(crate) struct Timestamp(String);
@@ -33,7 +33,7 @@ impl From<SystemTime> for Timestamp {
     }
 }
 
-/// Returns the year, month and day of a number of days since 1970.
+/// Returns the year, month and day for a number of days since January 1, 1970.
 fn date(mut days: u64) -> (u64, u64, u64) {
     let is_leap = |year: u64| year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400));
     let mut year = 1970;
@@ -57,7 +57,7 @@ fn date(mut days: u64) -> (u64, u64, u64) {
     (year, month, days + 1)
 }
 
-/// Something that happened to a manifest.
+/// A change to a manifest.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Activity {
     #[serde(rename = "type")]
@@ -73,7 +73,7 @@ impl Activity {
         Self { kind, object: Reference::new(manifest, "Manifest"), end_time }
     }
 
-    /// Returns the URI of the manifest.
+    /// Returns the manifest's URI.
     pub(crate) fn manifest(&self) -> &str {
         &self.object.id
     }
@@ -125,13 +125,13 @@ struct ActivityCollection {
 const COLLECTION: &str = "OrderedCollection";
 const PAGE: &str = "OrderedCollectionPage";
 
-/// Returns the activities of a page, or `None` for any other document.
+/// Returns a page's activities, or `None` if the document isn't a page of activities.
 pub(crate) fn activities(body: &[u8]) -> Option<Vec<Activity>> {
     let page: ActivityPage = serde_json::from_slice(body).ok()?;
     (page.r#type == PAGE).then_some(page.ordered_items)
 }
 
-/// Serializes pages of at most `page_size` activities. `url` returns the URI of a page, counting from 1.
+/// Returns serialized pages with up to `page_size` activities each. `url` returns a page's URI, counting from 1.
 pub(crate) fn pages_json(
     activities: &[Activity],
     page_size: usize,
@@ -153,7 +153,7 @@ pub(crate) fn pages_json(
     activities.chunks(page_size).zip(1..).map(|chunk| to_json(&page(chunk))).collect()
 }
 
-/// Serializes the collection of `pages` pages with `total` activities.
+/// Returns the serialized collection for `pages` pages with `total` activities.
 pub(crate) fn collection_json(total: usize, pages: usize, collection: &str, url: impl Fn(usize) -> String) -> String {
     to_json(&ActivityCollection {
         context: CONTEXT,

@@ -1,9 +1,9 @@
-//! Physical size of pixels, for the [service of physical
-//! dimensions](https://iiif.io/api/annex/services/#physical-dimensions) in manifests.
+//! Physical size of pixels, for the [physical dimensions
+//! service](https://iiif.io/api/annex/services/#physical-dimensions) in manifests.
 
 use std::fmt;
 
-/// Unit of length in the service of physical dimensions.
+/// Unit of length in the physical dimensions service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum LengthUnit {
@@ -35,7 +35,7 @@ impl LengthUnit {
     }
 }
 
-/// Length of one pixel of an image, along both sides.
+/// Physical size of an image's pixels, which are square.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct PhysicalScale {
     length: f64,
@@ -46,16 +46,16 @@ pub struct PhysicalScale {
 impl Eq for PhysicalScale {}
 
 impl PhysicalScale {
-    /// Creates a scale from the length of one pixel. Returns `None` unless the length is a positive number.
+    /// Creates a scale from the length of a pixel's side. Returns `None` unless the length is a positive number.
     ///
-    /// Keeps six significant digits, since no scanner is more exact.
+    /// Rounds to six significant digits, because scanners aren't more precise than that.
     #[must_use]
     pub(crate) fn new(length: f64, unit: LengthUnit) -> Option<Self> {
         let length: f64 = format!("{length:.5e}").parse().ok()?;
         (length.is_finite() && length > 0.0).then_some(Self { length, unit })
     }
 
-    /// Parses a scale as it is displayed. Returns `None` if the text isn't a scale.
+    /// Parses a scale in its [`Display`](fmt::Display) format. Returns `None` if the text isn't a scale.
     #[must_use]
     pub(crate) fn parse(text: &str) -> Option<Self> {
         LengthUnit::ALL.into_iter().find_map(|unit| {
@@ -64,20 +64,20 @@ impl PhysicalScale {
         })
     }
 
-    /// Returns the length of one pixel in its [unit](Self::unit).
+    /// Returns the length of a pixel's side in its [unit](Self::unit).
     #[must_use]
     pub fn length(self) -> f64 {
         self.length
     }
 
-    /// Returns the unit of the length.
+    /// Returns the unit of length.
     #[must_use]
     pub fn unit(self) -> LengthUnit {
         self.unit
     }
 }
 
-/// Formats the scale as in `0.000499mm`.
+/// Formats the scale like `0.000499mm`.
 impl fmt::Display for PhysicalScale {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "{}{}", self.length, self.unit.abbreviation())

@@ -49,7 +49,7 @@ impl LanguageMap {
         }
     }
 
-    /// Returns the languages with their values. The language is `none` if it's unknown.
+    /// Returns the values in each language. An unknown language is `none`.
     pub(crate) fn languages(&self) -> impl Iterator<Item = (&str, &[String])> {
         self.0.iter().map(|(language, texts)| (language.as_str(), texts.as_slice()))
     }
@@ -89,19 +89,19 @@ pub struct Description {
     pub behavior: Option<Behavior>,
     /// Web pages about the object.
     pub homepage: Vec<Link>,
-    /// Descriptions of the object for machines.
+    /// Machine-readable descriptions of the object.
     pub see_also: Vec<Link>,
-    /// The object in other forms, such as a PDF file.
+    /// Other forms of the object, such as a PDF file.
     pub rendering: Vec<Link>,
-    /// Organizations and people who provide the object.
+    /// Organizations and people that provide the object.
     pub provider: Vec<Agent>,
-    /// Date for timelines.
+    /// Date to show on timelines.
     pub nav_date: Option<NavDate>,
-    /// Place for maps.
+    /// Place to show on maps.
     pub nav_place: Option<Place>,
-    /// Alternative text of a page, for people who can't see it.
+    /// Alternative text for people who can't see the page.
     pub alt: LanguageMap,
-    /// Entries of the table of contents that a page belongs to.
+    /// Table of contents entries that the page belongs to.
     pub ranges: Vec<RangePath>,
 }
 
@@ -218,13 +218,13 @@ impl Canvas {
         Self { id, label, summary: LanguageMap::default(), size, thumbnail, body, scale: None }
     }
 
-    /// Adds a text for people who can't see the image.
+    /// Adds alternative text for people who can't see the image.
     #[must_use]
     pub(crate) fn with_alternative(self, summary: LanguageMap) -> Self {
         Self { summary, ..self }
     }
 
-    /// Sets the physical size of the canvas's pixels, if it is known.
+    /// Sets the physical size of the canvas's pixels, if known.
     #[must_use]
     pub(crate) fn measured(self, scale: Option<PhysicalScale>) -> Self {
         Self { scale, ..self }
@@ -249,7 +249,7 @@ pub struct Manifest {
     id: String,
     description: Description,
     thumbnail: Picture,
-    /// Index of the page to show first, unless it is the first one.
+    /// Index of the page to show first, if it isn't the first page.
     start: Option<usize>,
     items: Vec<Canvas>,
     contents: Vec<Range>,
@@ -265,7 +265,7 @@ impl Manifest {
         Some(Self { id, description, thumbnail, start: None, items, contents: Vec::new() })
     }
 
-    /// Adds the page at this index as the first one to show. Does nothing if the index is out of range.
+    /// Sets the index of the page to show first. Does nothing if the index is out of range.
     #[must_use]
     pub(crate) fn starting_at(self, page: Option<usize>) -> Self {
         Self { start: page.filter(|page| *page < self.items.len()), ..self }
@@ -345,7 +345,7 @@ impl Collection {
         self.items.iter().map(|item| item.id.as_str())
     }
 
-    /// Adds the thumbnails of items, by their IDs.
+    /// Adds thumbnails to items. `of` returns the thumbnail for an item's ID.
     #[must_use]
     pub(crate) fn with_thumbnails(self, of: impl Fn(&str) -> Option<Picture>) -> Self {
         let items = self.items.into_iter().map(|item| {

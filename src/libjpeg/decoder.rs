@@ -146,7 +146,7 @@ impl Decoder {
         use ffi::J_COLOR_SPACE::{JCS_GRAYSCALE, JCS_RGB, JCS_UNKNOWN, JCS_YCbCr};
         let info = self.info();
         let (count, colors) = match (info.jpeg_color_space, info.num_components) {
-            // The surrounding file decides about components that are returned without conversion.
+            // For components returned without conversion, the enclosing file defines the color space.
             (JCS_GRAYSCALE, _) | (JCS_UNKNOWN, 1) => (1, BlockColors::Gray),
             (JCS_YCbCr, _) => (3, BlockColors::YCbCr),
             (JCS_RGB, _) | (JCS_UNKNOWN, 3) => (3, BlockColors::Rgb),

@@ -121,8 +121,8 @@ impl Encoder {
         Ok((encoder, tables))
     }
 
-    /// Creates an encoder with all settings that don't depend on the pixels. `colors` are those of the input and of
-    /// the file; libjpeg chooses the latter if they are `None`.
+    /// Creates an encoder with all settings that don't depend on the pixels. `colors` holds the input and stored color
+    /// spaces. libjpeg picks the stored color space if it's `None`.
     fn with_defaults(
         size: Size,
         channels: c_int,
@@ -158,7 +158,8 @@ impl Encoder {
             ffi::jpeg_c_set_int_param(info, ffi::J_INT_PARAM::JINT_COMPRESS_PROFILE, profile as c_int);
             ffi::jpeg_set_defaults(info);
             if let Some(stored) = colors.1 {
-                // RGB gets an Adobe marker in place of the JFIF one. All decoders know it, since PDF has such JPEGs.
+                // For RGB, libjpeg writes an Adobe marker instead of a JFIF marker. Every decoder supports it because
+                // PDFs use such JPEGs.
                 ffi::jpeg_set_colorspace(info, stored);
             }
             ffi::jpeg_c_set_int_param(info, ffi::J_INT_PARAM::JINT_BASE_QUANT_TBL_IDX, STANDARD_TABLES);

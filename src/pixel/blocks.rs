@@ -31,14 +31,14 @@ pub struct Component {
     pub quant_table: [u16; 64],
 }
 
-/// Meaning of a JPEG's components.
+/// Color interpretation of a JPEG's components.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BlockColors {
-    /// One component.
+    /// A single component.
     Gray,
     /// Luma and two color differences.
     YCbCr,
-    /// Red, green and blue, as scanners of slides store them.
+    /// Red, green and blue, as written by slide scanners.
     Rgb,
 }
 
@@ -47,7 +47,7 @@ pub enum BlockColors {
 pub struct BlockLayout {
     /// Image size in pixels.
     pub size: Size,
-    /// Meaning of the components.
+    /// Color interpretation of the components.
     pub colors: BlockColors,
     /// Components. Grayscale images have one, and all others have three.
     pub components: Vec<Component>,
@@ -87,7 +87,7 @@ impl BlockLayout {
 
     /// Returns the index of the first block in a component's row of blocks. Rows are counted from the top of the strip.
     ///
-    /// Rows of MCUs contain one component after another, and each component has `v_samp` rows of blocks.
+    /// Each MCU row stores its components one after another, with `v_samp` rows of blocks per component.
     #[must_use]
     pub fn row_start(&self, component: usize, row: u32) -> usize {
         let v_samp = self.components[component].v_samp;
@@ -100,8 +100,8 @@ impl BlockLayout {
     pub fn mixes_hidden_pixels(&self) -> bool {
         let (across, down) = self.mcu();
         let is_whole = |it: &Component| {
-            // At half size, a component with half the resolution in both directions is decoded like at full size. In
-            // all others, each block of 8 x 8 samples becomes 4 x 4.
+            // At half size, a component with half the resolution in both directions is decoded as it is at full size.
+            // For other components, each block of 8 x 8 samples becomes 4 x 4.
             let is_unscaled = (16 * it.h_samp, 16 * it.v_samp) == (across, down);
             let ends_with_block =
                 |side: u32, samples: u32, mcu: u32| (u64::from(side) * u64::from(samples)).is_multiple_of(mcu.into());

@@ -1,6 +1,7 @@
 //! Halves a level by averaging 2 x 2 pixels.
 
-/// Combines two rows of pixels into one at half the width. Each new pixel is the average of four, rounded half up.
+/// Combines two rows of pixels into a single row of half the width. Each new pixel is the average of four pixels,
+/// rounded half up.
 ///
 /// An odd last column is averaged with itself. For an odd last row, pass the same row twice.
 pub(crate) fn halve_rows(upper: &[u8], lower: &[u8], halved: &mut [u8], channels: usize) {

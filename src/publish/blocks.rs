@@ -6,13 +6,13 @@ use crate::iiif::{Format, Pyramid, Rendering, ScaleFactor};
 use crate::pixel::{PixelFormat, RowScale};
 use crate::source::Header;
 
-/// Returns the scale at which rows still have to be decoded when full-size tiles are cut from JPEG blocks, or `None` if
+/// Returns the scale of the rows that still need decoding when full-size tiles are cut from JPEG blocks, or `None` if
 /// blocks can't be used.
 ///
 /// Only JPEG tiles can be cut from blocks. The other levels usually need rows at half size. Full-size rows are needed
 /// in three cases: the image has full-size pictures that aren't made of blocks, it has only one level, or its last
 /// blocks extend past the edge. In the last case, decoding at half size would mix hidden pixels into visible pixels,
-/// unless the decoder takes care of the edges.
+/// unless the decoder handles the edges itself.
 pub(super) fn decoded_rows(header: &Header, pyramid: &Pyramid, jpeg: JpegOptions) -> Option<RowScale> {
     let layout = header.blocks.as_ref()?;
     let is_jpeg_only = pyramid.formats().all().eq([Format::Jpg]);

@@ -114,7 +114,7 @@ pub struct Published {
     pub version: Option<VersionName>,
     /// Image size in pixels.
     pub size: Size,
-    /// Physical size of pixels, if the source says so.
+    /// Physical pixel size, if the source specifies it.
     pub scale: Option<PhysicalScale>,
     /// Number of tiles per Image API version.
     pub tiles: u64,

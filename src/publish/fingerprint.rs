@@ -62,8 +62,8 @@ impl Fingerprint {
         }
     }
 
-    /// Combines this fingerprint of a file with a selection of its pages into the hash of all of them. `pdf_dpi` is the
-    /// resolution if pages may be rendered.
+    /// Combines this file fingerprint with a page selection into a single hash. `pdf_dpi` is the resolution if any
+    /// pages might be rendered.
     pub(super) fn of_pages(&self, pages: &str, pdf_dpi: Option<Dpi>) -> String {
         let Self { pixels, headers, documents } = self;
         let pdf_dpi = pdf_dpi.filter(|dpi| *dpi != Dpi::default()).map(Dpi::value);

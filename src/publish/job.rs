@@ -98,7 +98,8 @@ impl Job {
         Ok(receipt)
     }
 
-    /// Uploads a picture under every request it answers. All objects in the same format share one body.
+    /// Uploads a picture under the path of every request that it answers. All objects in the same format share one
+    /// body.
     pub(super) async fn put_picture(
         &self,
         rendering: Rendering,

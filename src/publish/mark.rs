@@ -62,7 +62,7 @@ pub(crate) struct Mark {
     pub(super) is_contested: bool,
     /// Number of old versions that were kept the last time old versions were deleted.
     pub(super) old_versions: Option<usize>,
-    /// Physical size of pixels, if the source says so.
+    /// Physical pixel size, if the source specifies it.
     pub(super) scale: Option<PhysicalScale>,
     /// Kinds of warnings reported when the source was read.
     pub(super) warnings: Vec<WarningCode>,

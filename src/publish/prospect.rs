@@ -98,13 +98,13 @@ impl Publisher {
     }
 }
 
-/// A published image, as manifests show it.
+/// A published image, as it appears in manifests.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct PublishedImage {
     pub(crate) base_uri: String,
     /// Size in pixels.
     pub(crate) size: Size,
-    /// Physical size of pixels, if it is known.
+    /// Physical pixel size, if known.
     pub(crate) scale: Option<PhysicalScale>,
 }
 

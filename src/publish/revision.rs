@@ -38,7 +38,7 @@ const REVISIONS: [(&str, u32); 14] = [
 
 const DOCUMENT: &str = "info";
 
-/// Name under which the resolution of rendered pages is kept beside the revisions. Only they depend on it.
+/// Key for the resolution of rendered pages, stored alongside the revisions. Other images don't depend on it.
 const PDF_DPI: &str = "pdf-dpi";
 
 /// Returns the revision of `info.json`.
@@ -78,7 +78,7 @@ impl Revisions {
         Self(revisions.chain(dpi).collect())
     }
 
-    /// Returns `false` if the image is a page that was rendered at another resolution.
+    /// Returns `false` if the image is a page that was rendered at a different resolution.
     pub(super) fn is_rendered_at(&self, dpi: Dpi) -> bool {
         self.0.get(PDF_DPI).is_none_or(|rendered| *rendered == u32::from(dpi.value()))
     }

@@ -229,7 +229,7 @@ impl State {
         kinds.into_iter().map(Warning::remembered).collect()
     }
 
-    /// Returns the physical size of pixels recorded for the existing image.
+    /// Returns the physical pixel size recorded for the existing image.
     pub(super) fn scale(&self) -> Option<PhysicalScale> {
         self.infos.iter().flatten().filter_map(|info| info.mark.as_ref()).find_map(|mark| mark.scale)
     }

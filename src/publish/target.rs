@@ -21,7 +21,7 @@ pub(super) struct Target {
     pub(super) version: VersionName,
     /// Redirects for requests without an object of their own.
     pub(super) redirects: Redirects,
-    /// Physical size of pixels, if the source says so.
+    /// Physical pixel size, if the source specifies it.
     pub(super) scale: Option<PhysicalScale>,
 }
 

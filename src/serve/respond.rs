@@ -10,7 +10,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// `Content-Type` of pages.
+/// `Content-Type` header for HTML pages.
 const HTML: &str = "text/html; charset=utf-8";
 
 /// A page that isn't backed by a file in the folder.
@@ -22,8 +22,7 @@ pub struct Page {
 }
 
 impl Page {
-    /// Creates a page at a URL path, which includes the leading slash. `body` is called for each request, and must not
-    /// block.
+    /// Creates a page at a URL path, including the leading slash. `body` is called for each request and must not block.
     #[must_use]
     pub fn new(
         path: &'static str,
@@ -47,13 +46,13 @@ pub struct Site {
     pub root: PathBuf,
     /// Additional pages, which take precedence over files with the same path.
     pub pages: Vec<Page>,
-    /// URLs to replace in JSON documents, each with its replacement. With them, a folder that was published for other
-    /// addresses works at the server's.
+    /// URLs to replace in JSON documents, along with their replacements. This lets the server host a folder that was
+    /// published for other URLs.
     pub moved: Vec<(String, String)>,
 }
 
 impl Site {
-    /// Responds to a request. CORS headers allow any website to read the images, but not the pages that list them.
+    /// Responds to a request. CORS headers let any website read the images, but not the pages that list them.
     pub(super) async fn respond<B>(&self, request: &Request<B>) -> Response<Full<Bytes>> {
         if !is_to_loopback(request) {
             return empty(StatusCode::MISDIRECTED_REQUEST);
@@ -95,7 +94,7 @@ impl Site {
         }
     }
 
-    /// Replaces the addresses that a JSON document was published for.
+    /// Replaces the URLs that a JSON document was published with.
     fn relocated(&self, document: Vec<u8>) -> Bytes {
         if self.moved.is_empty() {
             return document.into();
@@ -104,7 +103,7 @@ impl Site {
             Ok(text) => text,
             Err(error) => return error.into_bytes().into(),
         };
-        // Only whole strings and beginnings of paths, because `https://example.org` may be followed by `.uk`.
+        // Only replace whole strings and path prefixes, because `https://example.org` could be followed by `.uk`.
         let replace = |text: String, (from, to): &(String, String)| {
             let with = |end: char| (format!("\"{from}{end}"), format!("\"{to}{end}"));
             ['/', '"'].map(with).iter().fold(text, |text, (from, to)| text.replace(from.as_str(), to))

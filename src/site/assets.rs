@@ -1,4 +1,4 @@
-//! Script, stylesheet and logo, which have names that change with their content.
+//! The site's script, stylesheet and logo. Their names change with their content.
 
 use super::GENERATOR;
 use super::links::Place;
@@ -13,22 +13,22 @@ use std::fmt::Write;
 const STYLESHEET: &str = include_str!("assets/site.css");
 const SCRIPT: &str = include_str!("assets/site.js");
 
-/// Template placeholder for the words of the interface.
+/// Template placeholder for the interface texts.
 const TEXTS_PLACE: &str = "{/* texts */}";
 
-/// Digits of a hash in a name.
+/// Number of hash digits in a file name.
 const HASH_DIGITS: usize = 16;
 
-/// Accent color unless the options have another one.
+/// Default accent color.
 const ACCENT: &str = "#1f5f97";
 
-/// Files that all pages refer to.
+/// Files that every page refers to.
 pub(super) struct Assets {
     pub(super) stylesheet: SiteFile,
     pub(super) script: SiteFile,
     pub(super) viewer: SiteFile,
     logo: Option<LogoFile>,
-    /// Content-Security-Policy of all pages.
+    /// Content-Security-Policy for every page.
     pub(super) policy: String,
 }
 
@@ -67,7 +67,7 @@ impl Assets {
         }
     }
 
-    /// Returns the files to store.
+    /// Returns the files to upload.
     pub(super) fn files(&self) -> Vec<SiteFile> {
         let logo = match &self.logo {
             Some(LogoFile::Stored(file)) => Some(file),
@@ -77,7 +77,7 @@ impl Assets {
     }
 }
 
-/// Returns the start of a content's hash, for names.
+/// Returns the first [`HASH_DIGITS`] digits of the content's hash, for use in file names.
 pub(super) fn hash(content: &[u8]) -> String {
     let digest = Sha256::digest(content);
     let mut digits = String::new();
@@ -94,7 +94,8 @@ fn text_file(name: &str, extension: &str, content_type: &'static str, text: Stri
 fn stylesheet(color: Option<Color>) -> String {
     let color = color.unwrap_or_else(|| ACCENT.parse().expect("it is a color"));
     let mut css = format!("/* {GENERATOR} */\n{STYLESHEET}");
-    // The ratio of an image decides how much of a row it takes. Styles of elements aren't allowed by the policy.
+    // An image's aspect ratio determines its share of a row. The policy doesn't allow inline styles, so each ratio gets
+    // a class.
     for tenths in 5..=30 {
         writeln!(css, ".r{tenths:02}{{--r:{}.{}}}", tenths / 10, tenths % 10)
             .expect("writing to a string does not fail");
@@ -114,7 +115,7 @@ fn viewer() -> String {
     format!("/* {GENERATOR}: OpenSeadragon\n{}*/\n{OPENSEADRAGON}", crate::html::OPENSEADRAGON_LICENSE)
 }
 
-/// Returns a policy that allows the site's own files and images, and nothing else.
+/// Returns a policy that only allows the site's own files and images.
 fn policy(public_url: &str, logo: Option<&str>) -> String {
     let public = origin(public_url);
     let logo = logo.map(|url| format!(" {}", origin(url))).unwrap_or_default();
@@ -124,11 +125,11 @@ fn policy(public_url: &str, logo: Option<&str>) -> String {
     )
 }
 
-/// Returns the scheme, host and port of a URL.
+/// Returns a URL's scheme, host and port.
 fn origin(url: &str) -> String {
     let Some((scheme, rest)) = url.split_once("://") else { return String::new() };
     let host = rest.split(['/', '?', '#']).next().unwrap_or_default();
-    // A `;` or a space would start another directive.
+    // A `;` would end the directive, and a space would end the source.
     let host: String = host.chars().filter(|c| c.is_ascii_alphanumeric() || ".-:[]".contains(*c)).collect();
     format!("{scheme}://{host}")
 }

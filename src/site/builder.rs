@@ -1,4 +1,4 @@
-//! Builds a site from its objects, one after the other.
+//! Builds a site from its objects, one at a time.
 
 use super::assets::Assets;
 use super::links::{Place, list_path, object_path};
@@ -14,32 +14,32 @@ use crate::store::Key;
 use serde_json::json;
 use std::fmt::Write;
 
-/// Number of objects on a page of the list.
+/// Number of objects per list page.
 const LIST_OBJECTS: usize = 100;
 
-/// Maximum number of pages in a sitemap, which is the limit of [the protocol](https://www.sitemaps.org/protocol.html).
+/// Maximum number of pages in a sitemap, as limited by [the protocol](https://www.sitemaps.org/protocol.html).
 const SITEMAP_URLS: usize = 50_000;
 
 /// Result of building a site.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct SiteCounts {
-    /// Number of files that were already there.
+    /// Number of files that were already up to date.
     pub(crate) unchanged: u64,
-    /// Keys and sizes in bytes of files that were stored.
+    /// Keys of uploaded files with their sizes in bytes.
     pub(crate) changed: Vec<(Key, u64)>,
-    /// Pages of objects that are no longer part of the site.
+    /// Pages for objects that are no longer part of the site.
     pub(crate) stale: Vec<Key>,
 }
 
-/// Builds a site. It's complete after [`finish`](Self::finish).
+/// Builds a site, which is incomplete until [`finish`](Self::finish) returns.
 pub(crate) struct SiteBuilder<'a> {
     pages: Pages,
     writer: SiteWriter<'a>,
     search: SearchIndex,
     sitemap: Sitemap,
-    /// The object that is written when its successor is known, and its predecessor.
+    /// The last object, which is written once its successor is known, and its predecessor.
     pending: Option<(SiteObject, Option<Identifier>)>,
-    /// The object whose picture stands for the site.
+    /// The object whose picture represents the site.
     cover: Option<SiteObject>,
     first_cards: Vec<Card>,
     cards: Vec<Card>,
@@ -47,7 +47,8 @@ pub(crate) struct SiteBuilder<'a> {
 }
 
 impl<'a> SiteBuilder<'a> {
-    /// Stores the script and the stylesheet, which all pages refer to. `label` is the name unless the options have one.
+    /// Creates a builder and stores the script and stylesheet that every page refers to. `label` is the site's name
+    /// unless the options set one.
     pub(crate) async fn new(
         options: SiteOptions,
         label: &str,
@@ -79,7 +80,7 @@ impl<'a> SiteBuilder<'a> {
             }
             None => None,
         };
-        // The next page is written when there is an object for it.
+        // A full page ends only once another object follows, because the last page has no link to a next page.
         if self.count > 0 && self.count.is_multiple_of(LIST_OBJECTS) {
             self.end_page(false).await?;
         }
@@ -96,8 +97,8 @@ impl<'a> SiteBuilder<'a> {
         Ok(())
     }
 
-    /// Stores everything that depends on all objects, and deletes the files that no page refers to any longer. The first
-    /// page comes last.
+    /// Stores everything that depends on all objects, and deletes files that are no longer referenced. The first page
+    /// is written last.
     pub(crate) async fn finish(mut self) -> Result<SiteCounts, SiteError> {
         if let Some((last, before)) = self.pending.take() {
             self.write_object(&last, before.as_ref(), None).await?;
@@ -107,7 +108,7 @@ impl<'a> SiteBuilder<'a> {
         let assets: Vec<String> = self.pages.assets.files().into_iter().map(|file| file.path).collect();
         directory["assets"] = json!(assets);
         self.writer.flush().await?;
-        // Browsers may still have the directory that is there now, so the files that it names stay until the next run.
+        // Browsers may still hold the previous directory, so the files it names are kept until the next run.
         let before = self.writer.read(Destination::SITE_DIRECTORY).await?.unwrap_or_default();
         let path = Destination::SITE_DIRECTORY.to_owned();
         let (body, content_type) = (directory.to_string().into(), "application/json");
@@ -135,7 +136,7 @@ impl<'a> SiteBuilder<'a> {
         self.writer.write(SiteFile::page(object_path(&object.identifier), html)).await
     }
 
-    /// Ends a page of the list. The first one is kept until the number of objects is known.
+    /// Ends a list page. The first page isn't written until the number of objects is known.
     async fn end_page(&mut self, is_last: bool) -> Result<(), SiteError> {
         let cards = std::mem::take(&mut self.cards);
         let number = self.count.div_ceil(LIST_OBJECTS).max(1);
@@ -147,7 +148,7 @@ impl<'a> SiteBuilder<'a> {
         self.writer.write(SiteFile::page(list_path(number), html)).await
     }
 
-    /// Returns what the search knows about an object.
+    /// Returns an object's entry in the search index.
     fn entry(&self, object: &SiteObject) -> Entry {
         let (pages, description) = (&self.pages, &object.description);
         let title = pages.title(object);
@@ -176,17 +177,17 @@ impl<'a> SiteBuilder<'a> {
     }
 }
 
-/// Returns `true` if a directory names a file.
+/// Returns `true` if the directory lists the file.
 fn is_named(directory: &[u8], path: &str) -> bool {
     let file = path.rsplit('/').next().unwrap_or(path);
     let name = if path.starts_with("site/search/") { file.trim_end_matches(".json") } else { file };
     !path.starts_with("site/pages/") && directory.windows(name.len().max(1)).any(|window| window == name.as_bytes())
 }
 
-/// List of all pages for search engines.
+/// Lists all pages for search engines.
 #[derive(Default)]
 struct Sitemap {
-    /// URLs of the current file.
+    /// URLs in the current file.
     urls: String,
     count: usize,
     full: Vec<String>,
@@ -207,7 +208,8 @@ impl Sitemap {
         Ok(())
     }
 
-    /// Returns the paths and contents of the files. Many pages need a list of lists.
+    /// Returns the paths and contents of the sitemap files. If the pages don't fit into one sitemap, adds a sitemap
+    /// index.
     fn finish(mut self, destination: &Destination) -> Result<Vec<(String, String)>, SiteError> {
         let head = format!("{}<!-- {} -->\n", Self::HEAD, super::GENERATOR);
         let list = |urls: &str| format!("{head}<urlset {}>\n{urls}</urlset>\n", Self::NAMESPACE);

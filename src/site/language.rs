@@ -1,9 +1,9 @@
-//! Languages of text, and the direction it is written in.
+//! Language tags and writing direction.
 
-/// Languages that are written from right to left.
+/// Languages written from right to left.
 const RIGHT_TO_LEFT: [&str; 13] = ["ar", "arc", "ckb", "dv", "fa", "he", "ks", "ps", "sd", "syr", "ug", "ur", "yi"];
 
-/// Returns a language tag if it is well-formed ([BCP 47](https://www.rfc-editor.org/info/bcp47)).
+/// Returns the language tag if it's well-formed ([BCP 47](https://www.rfc-editor.org/info/bcp47)).
 pub(super) fn tag(language: &str) -> Option<&str> {
     let is_subtag = |part: &str| (1..=8).contains(&part.len()) && part.chars().all(|c| c.is_ascii_alphanumeric());
     let mut parts = language.split('-');
@@ -12,12 +12,13 @@ pub(super) fn tag(language: &str) -> Option<&str> {
     (language != "none" && is_language && parts.all(is_subtag)).then_some(language)
 }
 
-/// Returns the part of a tag that names the language, such as `de` in `de-AT`.
+/// Returns a tag's primary language, such as `de` for `de-AT`.
 pub(super) fn primary(language: &str) -> &str {
     language.split('-').next().unwrap_or(language)
 }
 
-/// Returns `true` if text is written from right to left. Its first letter decides, or else its language.
+/// Returns `true` if text is written from right to left, based on its first letter, or on its language if it has no
+/// letters.
 pub(super) fn is_right_to_left(text: &str, language: Option<&str>) -> bool {
     match text.chars().find(|c| c.is_alphabetic()) {
         Some(letter) => is_right_to_left_letter(letter),
@@ -25,7 +26,8 @@ pub(super) fn is_right_to_left(text: &str, language: Option<&str>) -> bool {
     }
 }
 
-/// Returns `true` for the letters of Hebrew, Arabic, Syriac, Thaana, N'Ko and their further blocks.
+/// Returns `true` for letters in the Unicode blocks of Hebrew, Arabic, Syriac, Thaana, N'Ko and other right-to-left
+/// scripts.
 fn is_right_to_left_letter(letter: char) -> bool {
     matches!(letter, '\u{590}'..='\u{8ff}' | '\u{fb1d}'..='\u{fdff}' | '\u{fe70}'..='\u{feff}' | '\u{10800}'..='\u{10fff}' | '\u{1e800}'..='\u{1efff}')
 }

@@ -1,60 +1,60 @@
-//! Relative links between the files of a site, which work wherever the site is opened.
+//! Relative links between a site's files. They work at any address the site is served from.
 
 use crate::destination::{Destination, Identifier};
 use crate::iiif::{ImageRequest, Pyramid, PyramidShape, Size, SizeParameter};
 use crate::store::encoded;
 
-/// A page of a site, as the start of its links.
+/// A page's location, which its links are relative to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Place {
-    /// Path from the page to the prefix, such as `../../`.
+    /// Relative path from the page to the prefix, such as `../../`.
     root: String,
-    /// Public URL of the prefix, with a slash at the end.
+    /// The prefix's public URL, with a trailing slash.
     public: String,
 }
 
 impl Place {
-    /// Creates the place of a page that is this many folders below the prefix.
+    /// Creates a place for a page that is `depth` folders below the prefix.
     pub(super) fn below(depth: usize, destination: &Destination) -> Self {
         let public = destination.public_url().to_string();
         Self { root: "../".repeat(depth), public: format!("{}/", public.trim_end_matches('/')) }
     }
 
-    /// Returns the link to a file below the prefix.
+    /// Returns a link to a file below the prefix.
     pub(super) fn link(&self, path: &str) -> String {
         format!("{}{}", self.root, encoded(path))
     }
 
-    /// Returns the link to a URL, which is relative if it is below the prefix.
+    /// Returns a link to a URL. It's relative if the URL is below the prefix.
     pub(super) fn relative(&self, url: &str) -> String {
         url.strip_prefix(&self.public).map_or_else(|| url.to_owned(), |path| format!("{}{path}", self.root))
     }
 
-    /// Returns the path to the prefix.
+    /// Returns the relative path to the prefix.
     pub(super) fn root(&self) -> &str {
         &self.root
     }
 }
 
-/// Returns the path of an object's page, below the prefix.
+/// Returns the path to an object's page, relative to the prefix.
 pub(super) fn object_path(object: &Identifier) -> String {
     format!("{}/{object}/index.html", Destination::OBJECTS)
 }
 
-/// Returns the path of a page of the list, below the prefix. Pages are numbered from 1.
+/// Returns the path to a list page, relative to the prefix. Pages are numbered from 1.
 pub(super) fn list_path(number: usize) -> String {
     if number <= 1 { Destination::SITE_INDEX.to_owned() } else { format!("{}/pages/{number}.html", Destination::SITE) }
 }
 
-/// A size in which an image exists.
+/// An available size of an image.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Picture {
     pub(super) size: Size,
-    /// Path below the image's base URI.
+    /// Path relative to the image's base URI.
     pub(super) path: String,
 }
 
-/// Returns the sizes in which a whole image exists, smallest first.
+/// Returns the sizes in which the whole image is available, smallest first.
 pub(super) fn pictures(size: Size, shape: PyramidShape) -> Vec<Picture> {
     let pyramid = Pyramid::new(size, shape);
     let picture = |scale| {

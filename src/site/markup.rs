@@ -1,12 +1,12 @@
-//! HTML for text that isn't trusted: tables and configuration files contain anything.
+//! Safe HTML from untrusted text. Tables and configuration files can contain anything.
 
 use std::fmt;
 
-/// Elements that [IIIF allows](https://iiif.io/api/presentation/3.0/#45-html-markup-in-property-values) in values, except
-/// `img`, which would let a table load images from anywhere.
+/// Elements that [IIIF allows](https://iiif.io/api/presentation/3.0/#45-html-markup-in-property-values) in values.
+/// Leaves out `img`, because a table could use it to load images from anywhere.
 const ELEMENTS: [&str; 9] = ["a", "b", "br", "i", "p", "small", "span", "sub", "sup"];
 
-/// Elements with contents that aren't text.
+/// Elements whose content isn't text.
 const OPAQUE: [&str; 8] = ["iframe", "math", "noscript", "script", "style", "svg", "template", "textarea"];
 
 /// HTML that is safe to include in a page.
@@ -20,8 +20,8 @@ impl fmt::Display for Markup {
 }
 
 impl Markup {
-    /// Converts a value to HTML. As IIIF specifies, a value is HTML if it starts with `<` and ends with `>`, and only
-    /// the allowed elements are kept. Any other value is plain text, which becomes a link if it is a URL.
+    /// Converts a value to HTML. As IIIF specifies, a value is HTML if it starts with `<` and ends with `>`. Only
+    /// allowed elements are kept. Any other value is plain text, and becomes a link if it's a URL.
     pub(super) fn of_value(value: &str) -> Self {
         if is_html(value) {
             return Self(sanitized(value));
@@ -34,7 +34,7 @@ impl Markup {
     }
 }
 
-/// Returns a value without its elements, if it is HTML.
+/// Returns a value as plain text. Removes all elements if the value is HTML.
 pub(super) fn plain_text(value: &str) -> String {
     if !is_html(value) {
         return value.to_owned();
@@ -65,7 +65,7 @@ pub(super) fn escaped(text: &str) -> String {
             '>' => html.push_str("&gt;"),
             '"' => html.push_str("&quot;"),
             '\'' => html.push_str("&#39;"),
-            // HTML has no way to write these characters.
+            // HTML can't represent these characters.
             '\0'..='\x08' | '\x0b'..='\x1f' | '\x7f'..='\u{9f}' => html.push('\u{fffd}'),
             other => html.push(other),
         }
@@ -73,7 +73,7 @@ pub(super) fn escaped(text: &str) -> String {
     html
 }
 
-/// Returns the URL if text is the absolute address of a web page, and nothing else.
+/// Returns the URL if the text consists of a single absolute web address.
 pub(super) fn web_url(text: &str) -> Option<&str> {
     let text = text.trim();
     let rest = ["https://", "http://"].iter().find_map(|scheme| {
@@ -83,7 +83,7 @@ pub(super) fn web_url(text: &str) -> Option<&str> {
     (!rest.is_empty() && rest.chars().all(is_plain)).then_some(text)
 }
 
-/// Returns JSON that can be part of a `script` element, which no text in it can close.
+/// Returns JSON for use in a `script` element. It's escaped, so its strings can't close the element.
 pub(super) fn script_json(value: &serde_json::Value) -> Markup {
     let json = value.to_string();
     let escape = |json: String, (from, to): (char, &str)| json.replace(from, to);
@@ -92,14 +92,14 @@ pub(super) fn script_json(value: &serde_json::Value) -> Markup {
     Markup(escapes.into_iter().fold(json, escape))
 }
 
-/// Keeps the allowed elements of HTML, and closes all of them.
+/// Returns HTML with only the allowed elements, all of them closed.
 fn sanitized(html: &str) -> String {
     let (mut safe, mut open) = (String::new(), Vec::<String>::new());
     for token in Tokens::of(html) {
         match token {
             Token::Text(text) => safe.push_str(&escaped(&unescaped(text))),
             Token::Start { name, .. } if name == "br" => safe.push_str("<br>"),
-            // Links can't be nested, and paragraphs can't be in anything else.
+            // Links can't be nested, and paragraphs can't be inside other elements.
             Token::Start { name, .. } if name == "a" && open.contains(&name) => {}
             Token::Start { name, .. } if name == "p" && !open.is_empty() => safe.push_str("<br>"),
             Token::Start { name, attributes } if ELEMENTS.contains(&&*name) => {
@@ -127,14 +127,14 @@ fn sanitized(html: &str) -> String {
     safe
 }
 
-/// Part of an HTML text. Names are lower case.
+/// An HTML token. Names are in lowercase.
 enum Token<'a> {
     Text(&'a str),
     Start { name: String, attributes: &'a str },
     End(String),
 }
 
-/// Splits HTML into tokens. Comments and the contents of [`OPAQUE`] elements are left out.
+/// Splits HTML into tokens. Skips comments and the content of [`OPAQUE`] elements.
 struct Tokens<'a>(&'a str);
 
 impl<'a> Tokens<'a> {
@@ -145,7 +145,7 @@ impl<'a> Tokens<'a> {
     /// Skips everything up to the end of an opaque element.
     fn skip(&mut self, name: &str) {
         let end = format!("</{name}");
-        // ASCII letters keep their length.
+        // Changing the case of ASCII letters keeps byte offsets valid.
         let at = self.0.to_ascii_lowercase().find(&end).unwrap_or(self.0.len());
         self.0 = &self.0[at..];
     }
@@ -164,7 +164,7 @@ impl<'a> Iterator for Tokens<'a> {
                 continue;
             }
             let Some((is_end, name, attributes, rest)) = tag(self.0) else {
-                // A `<` that starts no element is text.
+                // A `<` that doesn't start an element is text.
                 let end = self.0[1..].find('<').map_or(self.0.len(), |at| at + 1);
                 let end = if self.0.starts_with('<') { end } else { self.0.find('<').unwrap_or(self.0.len()) };
                 let (text, rest) = self.0.split_at(end.max(1));
@@ -181,8 +181,8 @@ impl<'a> Iterator for Tokens<'a> {
     }
 }
 
-/// Parses an element at the start of `html`. Returns its name, attributes and what follows. An element that is never
-/// closed extends to the end.
+/// Parses a tag at the start of `html`. Returns whether it's an end tag, its name, its attributes and the remaining
+/// text. An unterminated tag extends to the end.
 fn tag(html: &str) -> Option<(bool, String, &str, &str)> {
     let rest = html.strip_prefix('<')?;
     let (is_end, rest) = rest.strip_prefix('/').map_or((false, rest), |rest| (true, rest));
@@ -204,7 +204,7 @@ fn tag(html: &str) -> Option<(bool, String, &str, &str)> {
     Some((is_end, name.to_ascii_lowercase(), rest, ""))
 }
 
-/// Returns the value of an attribute.
+/// Returns an attribute's value.
 fn attribute(attributes: &str, name: &str) -> Option<String> {
     let mut rest = attributes;
     loop {
@@ -225,7 +225,7 @@ fn attribute(attributes: &str, name: &str) -> Option<String> {
     }
 }
 
-/// Splits a value from the start of `text`.
+/// Splits `text` into the attribute value at its start and the rest.
 fn attribute_value(text: &str) -> (&str, &str) {
     match text.chars().next() {
         Some(quote @ ('"' | '\'')) => text[1..].split_once(quote).unwrap_or((&text[1..], "")),
@@ -233,7 +233,7 @@ fn attribute_value(text: &str) -> (&str, &str) {
     }
 }
 
-/// Replaces the character references that tables contain. Others stay as text.
+/// Replaces common character references. Any others are kept as text.
 fn unescaped(text: &str) -> String {
     let mut plain = String::with_capacity(text.len());
     let mut rest = text;

@@ -1,7 +1,7 @@
-//! A website for a collection, which is stored beside its images: a page with all objects, and a page for each of them.
+//! A website for a collection, stored next to its images. It has a list of all objects and a page for each object.
 //!
-//! The pages are plain files that need no server. They work without JavaScript, and every link names its file, because
-//! many stores don't have index documents. See [`SiteOptions`].
+//! The pages are plain files, so they don't need a server. They work without JavaScript. Every link includes the file
+//! name, because many stores don't support index documents. See [`SiteOptions`].
 
 mod assets;
 mod builder;
@@ -23,6 +23,6 @@ pub use options::{Color, Logo, SiteOptionError, SiteOptions};
 pub use texts::{SiteLanguage, SiteLanguageError};
 pub(crate) use writer::{SiteError, SiteWriter, is_ours};
 
-/// Text in every file of a site, which identifies it as a work of this program. It has no version, because otherwise each
-/// release would change all pages.
+/// Marker included in every file of a site to show that this program wrote it. It doesn't include a version, because
+/// then every release would change all pages.
 pub(crate) const GENERATOR: &str = "iiif-publish site";

@@ -1,4 +1,4 @@
-//! Objects of a site.
+//! Objects shown on a site.
 
 use crate::destination::Identifier;
 use crate::iiif::{Description, LanguageMap, Size};
@@ -8,9 +8,9 @@ use crate::iiif::{Description, LanguageMap, Size};
 pub(crate) struct SiteObject {
     pub(crate) identifier: Identifier,
     pub(crate) description: Description,
-    /// At least one image.
+    /// The object's images. There must be at least one.
     pub(crate) images: Vec<SiteImage>,
-    /// Index of the image that stands for the object.
+    /// Index of the image that represents the object.
     pub(crate) thumbnail: usize,
 }
 
@@ -24,7 +24,7 @@ pub(crate) struct SiteImage {
 }
 
 impl SiteObject {
-    /// Returns the image that stands for the object.
+    /// Returns the image that represents the object.
     pub(super) fn shown(&self) -> Option<&SiteImage> {
         self.images.get(self.thumbnail).or_else(|| self.images.first())
     }

@@ -1,4 +1,4 @@
-//! Options of a site.
+//! Site options.
 
 use super::markup::web_url;
 use super::texts::SiteLanguage;
@@ -8,21 +8,21 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-/// Maximum size of a logo, in bytes. It's on every page.
+/// Maximum logo size in bytes. Every page loads the logo.
 const MAX_LOGO_BYTES: u64 = 1 << 20;
 
 /// Minimum contrast between text and its background ([WCAG 2.2,
-/// 1.4.3](https://www.w3.org/TR/WCAG22/#contrast-minimum)), with a reserve for tinted backgrounds.
+/// 1.4.3](https://www.w3.org/TR/WCAG22/#contrast-minimum)), with some margin for tinted backgrounds.
 const MIN_CONTRAST: f64 = 5.0;
 
-/// Steps on the way to black or white that are tried until the contrast is sufficient.
+/// Number of steps toward black or white to try when adjusting a color's contrast.
 const CONTRAST_STEPS: u32 = 50;
 
-/// Backgrounds of pages in light and dark mode.
+/// Page backgrounds in light and dark mode.
 const LIGHT: Color = Color([0xff, 0xff, 0xff]);
 const DARK: Color = Color([0x16, 0x16, 0x16]);
 
-/// Options of a [site](super).
+/// Options for a [site](super).
 ///
 /// ```
 /// use iiif_publish::site::SiteOptions;
@@ -37,30 +37,31 @@ const DARK: Color = Color([0x16, 0x16, 0x16]);
 pub struct SiteOptions {
     /// Name on every page. Defaults to the collection's label.
     pub name: Option<String>,
-    /// Text below the name on the first page, and the description for search engines. May have the HTML that IIIF allows.
+    /// Text shown below the name on the first page, also used as the description for search engines. It may contain the
+    /// HTML that IIIF allows.
     pub description: Option<String>,
-    /// Language of the interface.
+    /// Interface language.
     pub language: SiteLanguage,
-    /// Logo beside the name.
+    /// Logo shown next to the name.
     pub logo: Option<Logo>,
-    /// Color of links and buttons. It's made darker or lighter as far as their contrast requires.
+    /// Color of links and buttons. It's darkened or lightened if its contrast is too low.
     pub color: Option<Color>,
-    /// Text at the end of every page. May have the HTML that IIIF allows.
+    /// Text shown at the bottom of every page. It may contain the HTML that IIIF allows.
     pub footer: Option<String>,
-    /// Columns to filter by.
+    /// Columns that visitors can filter by.
     pub facets: Vec<String>,
-    /// Columns to show below titles in the list.
+    /// Columns shown below each title in the list.
     pub captions: Vec<String>,
 }
 
-/// Error returned for an invalid option of a site.
+/// Error returned for an invalid site option.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SiteOptionError {
     /// The text isn't a color.
     #[error("`{0}` is not a color such as #8a1538")]
     Color(String),
-    /// The logo is neither a web address nor an image for web pages.
+    /// The logo is neither a URL nor an SVG, PNG, JPEG or WebP file.
     #[error("the logo `{}` is not an SVG, PNG, JPEG or WebP file", .0.display())]
     LogoType(PathBuf),
     /// The logo is too large.
@@ -82,28 +83,28 @@ pub enum SiteOptionError {
     },
 }
 
-/// Logo of a site.
+/// A site's logo.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Logo {
-    /// Address of an image on the web.
+    /// URL of an image on the web.
     Url(String),
     /// An image to store with the site.
     File {
-        /// Content of the file.
+        /// The file's content.
         body: Bytes,
         /// `Content-Type` header.
         content_type: &'static str,
-        /// Extension of the file's name.
+        /// File extension.
         extension: &'static str,
     },
 }
 
 impl Logo {
-    /// Uses a web address, or reads a file.
+    /// Creates a logo from a URL or file path. Reads the file if it's a path.
     ///
     /// # Errors
-    /// Returns an error if the file can't be read, is too large, or has another type.
+    /// Returns an error if the file can't be read, is too large, or isn't an SVG, PNG, JPEG or WebP file.
     pub fn load(address: &str) -> Result<Self, SiteOptionError> {
         if let Some(url) = web_url(address) {
             return Ok(Self::Url(url.to_owned()));
@@ -125,7 +126,7 @@ impl Logo {
     }
 }
 
-/// A color, written as in `#8a1538` or `#813`.
+/// A color, written like `#8a1538` or `#813`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Color([u8; 3]);
 
@@ -156,12 +157,12 @@ impl fmt::Display for Color {
 }
 
 impl Color {
-    /// Returns a color like this one that is readable on light pages.
+    /// Returns a similar color that's readable on light pages.
     pub(super) fn on_light(self) -> Self {
         self.readable(LIGHT, Self([0; 3]))
     }
 
-    /// Returns a color like this one that is readable on dark pages.
+    /// Returns a similar color that's readable on dark pages.
     pub(super) fn on_dark(self) -> Self {
         self.readable(DARK, Self([255; 3]))
     }
@@ -177,13 +178,13 @@ impl Color {
         (0..=CONTRAST_STEPS).map(mixed).find(|color| color.contrast(background) >= MIN_CONTRAST).unwrap_or(toward)
     }
 
-    /// Returns the [contrast ratio](https://www.w3.org/TR/WCAG22/#dfn-contrast-ratio).
+    /// Returns the [contrast ratio](https://www.w3.org/TR/WCAG22/#dfn-contrast-ratio) between two colors.
     fn contrast(self, other: Self) -> f64 {
         let (one, two) = (self.luminance(), other.luminance());
         (one.max(two) + 0.05) / (one.min(two) + 0.05)
     }
 
-    /// Returns the [relative luminance](https://www.w3.org/TR/WCAG22/#dfn-relative-luminance).
+    /// Returns the color's [relative luminance](https://www.w3.org/TR/WCAG22/#dfn-relative-luminance).
     fn luminance(self) -> f64 {
         let linear = |channel: u8| {
             let value = f64::from(channel) / 255.0;

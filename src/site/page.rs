@@ -1,4 +1,4 @@
-//! Pages as HTML: the list of objects, and the page of an object.
+//! Renders the object list and object pages as HTML.
 
 use super::assets::Assets;
 use super::links::{Picture, Place, list_path, object_path, pictures};
@@ -14,28 +14,28 @@ use crate::store::KeyError;
 use askama::Template;
 use serde_json::json;
 
-/// Usual height of a row of the list in CSS pixels, which is that of the stylesheet or somewhat more.
+/// Typical height of a list row in CSS pixels, at least the height set in the stylesheet.
 const ROW_HEIGHT: f64 = 260.0;
 
-/// Longer side of the pictures in the list, in pixels.
+/// Range for the longer side of pictures in the list, in pixels.
 const LIST_SIDES: std::ops::RangeInclusive<u32> = 180..=1200;
 
-/// Longer side of the picture that is shown until the viewer opens, in pixels.
+/// Longer side of the picture shown until the viewer opens, in pixels.
 const STILL_SIDE: u32 = 1200;
 
-/// Minimum height of pictures in the strip of pages, in pixels.
+/// Minimum height of pictures in the page strip, in pixels.
 const STRIP_HEIGHT: u32 = 120;
 
-/// Longer side of the smallest picture that is worth downloading, in pixels.
+/// Longer side of the smallest picture worth downloading, in pixels.
 const MIN_DOWNLOAD: u32 = 400;
 
-/// Number of objects at the start of the list with pictures that are loaded at once.
+/// Number of objects at the start of the list whose pictures load immediately.
 const FIRST_CARDS: usize = 4;
 
-/// Maximum length of a description for search engines, in characters.
+/// Maximum length of the description for search engines, in characters.
 const MAX_DESCRIPTION: usize = 300;
 
-/// Settings that all pages share.
+/// Settings shared by all pages.
 pub(super) struct Pages {
     pub(super) options: SiteOptions,
     pub(super) name: String,
@@ -44,7 +44,7 @@ pub(super) struct Pages {
     pub(super) shape: PyramidShape,
 }
 
-/// Parts of a page that every page has.
+/// Parts that every page has.
 struct Layout {
     title: String,
     heading: String,
@@ -69,7 +69,7 @@ struct OpenGraphImage {
     height: u32,
 }
 
-/// A picture in several sizes.
+/// A picture available in several sizes.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Source {
     pub(super) src: String,
@@ -83,7 +83,7 @@ pub(super) struct Source {
 #[derive(Clone, Debug)]
 pub(super) struct Card {
     href: String,
-    /// Class for the ratio of width to height, in tenths.
+    /// CSS class for the aspect ratio, in tenths.
     ratio: String,
     picture: Source,
     title: Value,
@@ -131,7 +131,7 @@ struct First {
 struct PageView {
     href: String,
     base: String,
-    /// Sizes that exist, such as `375x250 6000x4000`, and the path of the last one.
+    /// Available sizes, such as `375x250 6000x4000`, followed by the path of the last size.
     sizes: String,
     thumbnail: Source,
     label: Value,
@@ -174,7 +174,7 @@ impl Pages {
         title(&object.description.label, self.language(), object.identifier.as_str())
     }
 
-    /// Returns the values of a column as text.
+    /// Returns a column's values as text.
     pub(super) fn column(&self, object: &SiteObject, column: &str) -> Vec<String> {
         let is_column = |label: &str| {
             label.eq_ignore_ascii_case(column.trim()) || label.to_lowercase() == column.trim().to_lowercase()
@@ -189,13 +189,13 @@ impl Pages {
             .collect()
     }
 
-    /// Returns the line below an object's title.
+    /// Returns the caption shown below an object's title.
     pub(super) fn caption(&self, object: &SiteObject) -> Option<String> {
         let columns = self.options.captions.iter().flat_map(|column| self.column(object, column));
         Some(columns.collect::<Vec<_>>().join(", ")).filter(|caption| !caption.is_empty())
     }
 
-    /// Returns the sizes in which an image may be shown in the list.
+    /// Returns the sizes of an image that are suitable for the list.
     pub(super) fn list_pictures(&self, image: &SiteImage) -> Vec<Picture> {
         let all = pictures(image.size, self.shape);
         let fitting: Vec<Picture> =
@@ -203,7 +203,7 @@ impl Pages {
         if fitting.is_empty() { all.into_iter().take(1).collect() } else { fitting }
     }
 
-    /// Returns an object's entry in a page of the list.
+    /// Returns an object's entry for a list page.
     pub(super) fn card(&self, object: &SiteObject, place: &Place, index: usize) -> Option<Card> {
         let image = object.shown()?;
         let (width, height) = (f64::from(image.size.width()), f64::from(image.size.height()));
@@ -222,8 +222,8 @@ impl Pages {
         })
     }
 
-    /// Renders a page of the list. Only the first one has the number of objects, because otherwise a new object would
-    /// change all of them.
+    /// Renders a list page. Only the first page shows the number of objects, because otherwise a new object would
+    /// change every page.
     pub(super) fn list(
         &self,
         number: usize,
@@ -259,7 +259,7 @@ impl Pages {
         Ok(page.render().expect("writing to a string does not fail"))
     }
 
-    /// Renders the page of an object. Returns `None` if the object has no images.
+    /// Renders an object's page. Returns `None` if the object has no images.
     pub(super) fn object(
         &self,
         object: &SiteObject,
@@ -302,7 +302,7 @@ impl Pages {
         Ok(Some(page.render().expect("writing to a string does not fail")))
     }
 
-    /// Returns the metadata that has values.
+    /// Returns all metadata entries that have values.
     fn entries(&self, metadata: &[Metadata]) -> Vec<Entry> {
         let entry = |entry: &Metadata| Entry {
             label: title(&entry.label, self.language(), ""),
@@ -341,7 +341,7 @@ impl Pages {
         script_json(&data)
     }
 
-    /// Returns the pages of an object. They are numbered if they have no labels of their own.
+    /// Returns an object's pages. They're numbered if they don't have their own labels.
     fn page_views(&self, object: &SiteObject, place: &Place) -> Vec<PageView> {
         let first = object.images.first().map(|image| &image.label);
         let has_labels = object.images.iter().skip(1).any(|image| Some(&image.label) != first);
@@ -387,7 +387,7 @@ impl Pages {
         largest.into_iter().chain(useful.into_iter().rev()).map(download).collect()
     }
 
-    /// Returns the picture that other sites show with a link.
+    /// Returns the picture that other sites show when they link to the object.
     fn preview(&self, object: &SiteObject) -> Option<OpenGraphImage> {
         let image = object.shown()?;
         let all = pictures(image.size, self.shape);
@@ -400,7 +400,7 @@ impl Pages {
         self.destination.document(path).map(|address| address.url).unwrap_or_default()
     }
 
-    /// Returns the introduction as text for search engines.
+    /// Returns the site's description as plain text for search engines.
     fn introduction_text(&self) -> Option<String> {
         self.options.description.as_deref().map(|text| shortened(&plain_text(text)))
     }
@@ -429,19 +429,19 @@ impl Pages {
 }
 
 impl Texts {
-    /// Returns the heading of the list.
+    /// Returns the list's heading.
     fn objects_heading(&self) -> &str {
         self.back
     }
 }
 
-/// Returns the link to the rights of an object, if they are a web address.
+/// Returns a link to an object's rights statement if it's a URL.
 fn rights_of(object: &SiteObject) -> Option<Named> {
     let url = web_url(object.description.rights.as_ref()?.as_str())?;
     Some(Named { href: url.to_owned(), name: rights::name(url) })
 }
 
-/// Returns the sources of a picture. `shown` is loaded by browsers that don't choose.
+/// Returns a picture's sources. Browsers without `srcset` support load `shown`.
 fn source(base: &str, pictures: &[Picture], sizes: String, shown: Option<&Picture>) -> Source {
     let all: Vec<String> =
         pictures.iter().map(|picture| format!("{base}/{} {}w", picture.path, picture.size.width())).collect();

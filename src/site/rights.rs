@@ -1,6 +1,6 @@
 //! Names of licenses and rights statements.
 
-/// Statements of <https://rightsstatements.org>.
+/// Statements from <https://rightsstatements.org>.
 const STATEMENTS: [(&str, &str); 12] = [
     ("InC", "In Copyright"),
     ("InC-OW-EU", "In Copyright – EU Orphan Work"),
@@ -16,7 +16,7 @@ const STATEMENTS: [(&str, &str); 12] = [
     ("NKC", "No Known Copyright"),
 ];
 
-/// Returns the name of a license or rights statement. An unknown one is named by its address.
+/// Returns the name of a license or rights statement. Falls back to its address if it's unknown.
 pub(super) fn name(url: &str) -> String {
     let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
     let rest = rest.strip_prefix("www.").unwrap_or(rest);

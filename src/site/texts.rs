@@ -1,10 +1,10 @@
-//! Words of the interface in each language.
+//! Interface texts in each language.
 
 use serde::Serialize;
 use std::fmt;
 use std::str::FromStr;
 
-/// Language of a site's interface.
+/// Language of a site's user interface.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum SiteLanguage {
@@ -63,11 +63,11 @@ impl FromStr for SiteLanguage {
     }
 }
 
-/// Words of the interface. The script gets them as JSON.
+/// Interface texts. They're passed to the script as JSON.
 #[derive(Debug, Serialize)]
 pub(super) struct Texts {
     pub(super) lang: &'static str,
-    /// Separator of thousands.
+    /// Thousands separator.
     pub(super) group: &'static str,
     pub(super) skip: &'static str,
     pub(super) search: &'static str,
@@ -120,7 +120,7 @@ pub(super) struct Texts {
 }
 
 impl Texts {
-    /// Returns a number with separators.
+    /// Returns a number with thousands separators.
     pub(super) fn number(&self, number: usize) -> String {
         let digits = number.to_string();
         let mut grouped = String::new();

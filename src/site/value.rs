@@ -1,4 +1,4 @@
-//! Text of an object in the language of its reader.
+//! An object's texts, selected for the reader's language.
 
 use super::language::{is_right_to_left, primary, tag};
 use super::markup::{Markup, plain_text};
@@ -9,7 +9,7 @@ use crate::iiif::LanguageMap;
 pub(super) struct Value {
     /// Plain text.
     pub(super) text: String,
-    /// The same as HTML.
+    /// The same text as HTML.
     pub(super) html: Markup,
     /// Language tag, or an empty string if the language is unknown.
     pub(super) lang: String,
@@ -26,8 +26,8 @@ impl Value {
     }
 }
 
-/// Returns the values to show to a reader of this language: those in the language, or else those without one, or else
-/// all of the first language.
+/// Returns the values to show to a reader of this language. Falls back to values without a language, and then to the
+/// first language.
 pub(super) fn values(map: &LanguageMap, language: &str) -> Vec<Value> {
     let in_language = |(known, _): &(&str, _)| primary(known).eq_ignore_ascii_case(language);
     let chosen = map
@@ -39,7 +39,7 @@ pub(super) fn values(map: &LanguageMap, language: &str) -> Vec<Value> {
     texts.iter().filter(|text| !text.trim().is_empty()).map(|text| Value::new(language, text)).collect()
 }
 
-/// Returns the first value to show, as a title.
+/// Returns the first value for this language as a title, or `default` if it has no values.
 pub(super) fn title(map: &LanguageMap, language: &str, default: &str) -> Value {
     values(map, language)
         .into_iter()
@@ -47,7 +47,7 @@ pub(super) fn title(map: &LanguageMap, language: &str, default: &str) -> Value {
         .unwrap_or_else(|| Value::new("none", default))
 }
 
-/// Returns the first value in each other language.
+/// Returns the first value in each of the other languages.
 pub(super) fn other_titles(map: &LanguageMap, shown: &Value) -> Vec<Value> {
     let first = |(language, texts): (&str, &[String])| texts.first().map(|text| Value::new(language, text));
     map.languages().filter_map(first).filter(|value| !value.text.is_empty() && value.text != shown.text).collect()

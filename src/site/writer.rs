@@ -1,4 +1,4 @@
-//! Stores the files of a site that have changed.
+//! Uploads a site's changed files.
 
 use super::GENERATOR;
 use crate::destination::Destination;
@@ -16,13 +16,13 @@ use std::sync::Arc;
 /// Maximum number of concurrent requests. Pages are small.
 const MAX_IN_FLIGHT: usize = 32;
 
-/// Maximum size of a file that may belong to a site, in bytes.
+/// Maximum size of a file that can belong to a site, in bytes.
 const MAX_FILE_BYTES: u64 = 16 << 20;
 
-/// `Cache-Control` of files with names that change with their content.
+/// `Cache-Control` header for files whose names change with their content.
 const IMMUTABLE: &str = "public, max-age=31536000, immutable";
 
-/// Error while storing a site.
+/// Error returned when storing a site fails.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum SiteError {
     #[error(transparent)]
@@ -34,42 +34,42 @@ pub(crate) enum SiteError {
 /// A file of a site.
 #[derive(Clone, Debug)]
 pub(super) struct SiteFile {
-    /// Path below the prefix.
+    /// Path relative to the prefix.
     pub(super) path: String,
     pub(super) body: Bytes,
     pub(super) content_type: &'static str,
-    /// The name changes with the content.
+    /// `true` if the name changes with the content.
     pub(super) is_immutable: bool,
-    /// Browsers alone read it, so it's stored compressed if the store keeps headers.
+    /// `true` if only browsers read the file. It's then stored compressed if the store keeps headers.
     pub(super) is_compressed: bool,
 }
 
 impl SiteFile {
-    /// Creates a page, which search engines and command-line tools read as well.
+    /// Creates a page. It's stored uncompressed, because search engines and command-line tools read it, too.
     pub(super) fn page(path: String, html: String) -> Self {
         let content_type = "text/html; charset=utf-8";
         Self { path, body: html.into(), content_type, is_immutable: false, is_compressed: false }
     }
 }
 
-/// Key and size in bytes of a file that was put, or `None` for an unchanged one.
+/// Key and size in bytes of an uploaded file, or `None` if it's unchanged.
 type PutResult = Result<Option<(Key, u64)>, StoreError>;
 
-/// Stores files, unless a listing says that they are there already.
+/// Uploads files, except those that a listing shows to be up to date.
 pub(crate) struct SiteWriter<'a> {
     publisher: &'a Publisher,
     destination: Destination,
-    /// Files in the store that haven't been written yet. `None` if the store denies listing.
+    /// Stored files that this run hasn't written yet. `None` if the store denies listing.
     present: Option<HashMap<Key, Option<Digest>>>,
     requests: FuturesUnordered<BoxFuture<'a, PutResult>>,
     is_dry_run: bool,
     unchanged: u64,
-    /// Keys and sizes of the files that were put, or would be.
+    /// Keys and sizes of the files that were uploaded, or would be in a dry run.
     changed: Vec<(Key, u64)>,
 }
 
 impl<'a> SiteWriter<'a> {
-    /// Lists the files of the site. With `is_dry_run`, nothing is stored.
+    /// Creates a writer and lists the site's existing files. With `is_dry_run`, nothing is stored.
     pub(crate) async fn new(publisher: &'a Publisher, is_dry_run: bool) -> Result<Self, SiteError> {
         let destination = publisher.options().destination();
         let mut present = Some(HashMap::new());
@@ -91,14 +91,14 @@ impl<'a> SiteWriter<'a> {
         &self.destination
     }
 
-    /// Reads a small file of the site as it is now. The reference is mutable because the requests in flight can't be shared
-    /// between threads.
+    /// Returns a small file's stored content. Takes `&mut self` because the requests in flight can't be shared between
+    /// threads.
     pub(super) async fn read(&mut self, path: &str) -> Result<Option<Bytes>, SiteError> {
         let key = self.destination.document(path)?.key;
         Ok(self.publisher.store().get(&key).await?.map(|stored| stored.body))
     }
 
-    /// Stores a file unless it's unchanged. Returns before the request ends.
+    /// Starts uploading a file unless it's unchanged. Returns before the request completes.
     pub(super) async fn write(&mut self, file: SiteFile) -> Result<(), SiteError> {
         let key = self.destination.document(&file.path)?.key;
         let is_compressed = file.is_compressed && self.publisher.store().keeps_headers();
@@ -108,7 +108,7 @@ impl<'a> SiteWriter<'a> {
             self.unchanged += 1;
             return Ok(());
         }
-        // Only files of the two folders are listed.
+        // Only files in the two folders are listed.
         let is_new = known.is_none() && self.present.is_some() && file.path.contains('/');
         let cache_control = if file.is_immutable { IMMUTABLE } else { &self.publisher.options().info_cache_control };
         let object = Object {
@@ -126,7 +126,7 @@ impl<'a> SiteWriter<'a> {
         Ok(())
     }
 
-    /// Waits for one request. Returns `false` if there are none.
+    /// Waits for a request to complete. Returns `false` if none are pending.
     async fn wait(&mut self) -> Result<bool, SiteError> {
         match self.requests.next().await.transpose()? {
             None => return Ok(false),
@@ -136,13 +136,13 @@ impl<'a> SiteWriter<'a> {
         Ok(true)
     }
 
-    /// Waits for all requests so far.
+    /// Waits for all pending requests.
     pub(super) async fn flush(&mut self) -> Result<(), SiteError> {
         while self.wait().await? {}
         Ok(())
     }
 
-    /// Deletes the files in the site's own folder that weren't written, except those that `is_kept` by their paths.
+    /// Deletes files in the site's own folder that weren't written, unless `is_kept` returns `true` for their paths.
     pub(super) async fn delete_others(&mut self, is_kept: impl Fn(&str) -> bool) -> Result<(), SiteError> {
         let prefix = self.destination.prefix();
         let is_other = |key: &&Key| {
@@ -161,7 +161,7 @@ impl<'a> SiteWriter<'a> {
         Ok(())
     }
 
-    /// Returns the number of unchanged files, the changed files, and pages of objects that weren't written.
+    /// Returns the number of unchanged files, the changed files, and the object pages that weren't written.
     pub(super) fn into_result(self) -> (u64, Vec<(Key, u64)>, Vec<Key>) {
         let prefix = self.destination.prefix();
         let is_page = |key: &Key| prefix.path_of(key.as_str()).is_some_and(Destination::is_object_page);
@@ -170,7 +170,7 @@ impl<'a> SiteWriter<'a> {
     }
 }
 
-/// Puts an object if it differs from the stored one. Returns its key and size if so.
+/// Uploads an object if it differs from the stored object, and then returns its key and size.
 async fn put(store: &dyn Store, object: Object, is_new: bool, is_dry_run: bool) -> PutResult {
     if !is_new && store.get(&object.key).await?.is_some_and(|stored| stored.body == *object.body) {
         return Ok(None);
@@ -182,7 +182,7 @@ async fn put(store: &dyn Store, object: Object, is_new: bool, is_dry_run: bool) 
     Ok(Some(changed))
 }
 
-/// Compresses text, always to the same bytes. The header has a comment that identifies the file.
+/// Compresses text reproducibly. A comment in the gzip header marks the file as part of a site.
 fn compressed(text: &[u8]) -> Bytes {
     let compress = || -> io::Result<Vec<u8>> {
         let mut encoder = GzBuilder::new().comment(GENERATOR).write(Vec::new(), Compression::best());
@@ -192,7 +192,7 @@ fn compressed(text: &[u8]) -> Bytes {
     compress().expect("memory can be written to").into()
 }
 
-/// Returns the keys below a prefix, with digests if the store provides them. Returns `None` if the store denies listing.
+/// Returns all keys below a prefix, with digests if the store provides them, or `None` if the store denies listing.
 async fn listed(store: &dyn Store, below: &Prefix) -> Result<Option<HashMap<Key, Option<Digest>>>, StoreError> {
     let listed = store.pages(below).try_fold(HashMap::new(), |mut present, page| async {
         present.extend(page.into_iter().map(|object| (object.key, object.etag.and_then(|etag| etag.md5()))));
@@ -205,18 +205,18 @@ async fn listed(store: &dyn Store, below: &Prefix) -> Result<Option<HashMap<Key,
     }
 }
 
-/// Returns `true` if an object is a file of a site that this program has written.
+/// Returns `true` if the object is a site file written by this program.
 pub(crate) async fn is_ours(store: &dyn Store, key: &Key) -> Result<bool, StoreError> {
     let is_logo = key.as_str().rsplit('/').next().is_some_and(|name| name.starts_with(LOGO));
     Ok(store.get(key).await?.is_some_and(|stored| is_logo || is_site_file(&stored.body)))
 }
 
-/// Start of a logo's name. Images don't tell who has written them.
+/// Prefix of a logo's name. Logos are recognized by name because they can't contain [`GENERATOR`].
 pub(super) const LOGO: &str = "site-logo-";
 
-/// Returns `true` if this is the content of a site's file.
+/// Returns `true` if `body` is the content of a site file.
 pub(crate) fn is_site_file(body: &[u8]) -> bool {
-    // The comment in the header of a compressed file isn't compressed.
+    // In compressed files, the header comment itself isn't compressed.
     body.len() as u64 <= MAX_FILE_BYTES && body.windows(GENERATOR.len()).any(|window| window == GENERATOR.as_bytes())
 }
 

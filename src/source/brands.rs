@@ -1,7 +1,7 @@
 //! Brands of ISO base media files (ISO/IEC 14496-12).
 
-/// Returns `true` if a file is an ISO base media file with such a brand. It starts with a `ftyp` box: length, type, major
-/// brand, and compatible brands from byte 16.
+/// Returns `true` if this is an ISO base media file with a matching brand. Such files start with a `ftyp` box that
+/// contains its length, type, major brand and, from byte 16, compatible brands.
 pub(super) fn has_brand(magic: &[u8], is_wanted: impl Fn(&[u8; 4]) -> bool) -> bool {
     let Some((length, content)) = magic.split_first_chunk::<4>() else { return false };
     let Some(brands) = content.strip_prefix(b"ftyp") else { return false };

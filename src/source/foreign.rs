@@ -87,7 +87,7 @@ const BRANDS: &[(&[u8; 4], &str, &str)] = &[
     (b"crx ", RAW, DEVELOP),
 ];
 
-/// Brands of supported formats, whose files may have others, too.
+/// Brands of supported formats. Supported files may list other brands too.
 const SUPPORTED_BRANDS: [&[u8; 4]; 2] = [b"avif", b"avis"];
 
 /// Recognizes a format from the start of a file. 512 bytes are enough.

@@ -27,9 +27,9 @@ pub(super) struct Format {
     /// Lowercase file extensions. They're only used to find files in folders. The actual format is detected from the
     /// content.
     extensions: &'static [&'static str],
-    /// `true` if folders are searched for these extensions without being asked. Only formats of the first release are:
-    /// a file of any other may be beside one of the same name that is published already, such as `atlas.psd` beside
-    /// `atlas.tif`.
+    /// `true` if folder searches include these extensions by default. This is only set for formats that the first
+    /// release supported. A file in a newer format might sit next to a published file with the same name, such as
+    /// `atlas.psd` next to `atlas.tif`.
     is_default: bool,
     /// Decoder revision. Only bump this if the decoder used to produce wrong pixels, because doing so republishes every
     /// image in this format.
@@ -98,7 +98,7 @@ static FORMATS: &[Format] = &[
         name: PDF,
         title: "PDF",
         extensions: &["pdf"],
-        // A PDF is often beside images of the same name.
+        // A PDF is often next to images with the same name.
         is_default: false,
         revision: 1,
         recognizes: |magic| magic.trim_ascii_start().starts_with(b"%PDF-"),
@@ -163,7 +163,7 @@ static FORMATS: &[Format] = &[
         extensions: &["avif"],
         is_default: false,
         revision: 1,
-        // Files with the brand of AVIF may also have that of HEIF.
+        // Files with an AVIF brand may also list a HEIF brand.
         recognizes: |magic| has_brand(magic, |brand| matches!(brand, b"avif" | b"avis")),
         pages: None,
         #[cfg(feature = "avif")]
@@ -177,7 +177,7 @@ static FORMATS: &[Format] = &[
         extensions: &["jxl"],
         is_default: false,
         revision: 1,
-        // A boxed file or a raw codestream.
+        // A container file or a raw codestream.
         recognizes: |magic| starts_with_any(magic, &[b"\0\0\0\x0cJXL \r\n\x87\n", b"\xff\x0a"]),
         pages: None,
         #[cfg(feature = "jxl")]
@@ -225,12 +225,12 @@ pub(crate) fn extensions() -> impl Iterator<Item = &'static str> {
     FORMATS.iter().flat_map(|format| format.extensions).copied()
 }
 
-/// Returns the lowercase file extensions of the formats that folders are searched for.
+/// Returns the lowercase file extensions that folder searches include by default.
 pub(crate) fn default_extensions() -> impl Iterator<Item = &'static str> {
     FORMATS.iter().filter(|format| format.is_default).flat_map(|format| format.extensions).copied()
 }
 
-/// Returns the names and lowercase file extensions of the formats that folders are searched for only if asked.
+/// Returns the names and lowercase file extensions of the formats that folder searches include only on request.
 pub(crate) fn optional_formats() -> impl Iterator<Item = (&'static str, &'static [&'static str])> {
     FORMATS.iter().filter(|format| !format.is_default).map(|format| (format.name, format.extensions))
 }
@@ -242,8 +242,8 @@ pub(crate) fn may_have_pages(extension: &str) -> bool {
     FORMATS.iter().find(has_extension).is_none_or(|format| format.pages.is_some())
 }
 
-/// Returns `false` if a file with this extension is in a format whose pages are never rendered. The extension may be
-/// wrong, but then pages are only looked at once more than necessary.
+/// Returns `false` if a file with this extension is in a format that never needs rendering. If the extension is wrong,
+/// the only cost is checking the pages once more than necessary.
 pub(crate) fn may_be_rendered(extension: &str) -> bool {
     let has_extension = |format: &&Format| format.extensions.iter().any(|known| known.eq_ignore_ascii_case(extension));
     FORMATS.iter().find(has_extension).is_none_or(|format| format.name == PDF)

@@ -1,33 +1,33 @@
-//! Converts high dynamic range (ITU-R BT.2100: PQ and HLG) to sRGB.
+//! Converts high dynamic range (PQ and HLG from ITU-R BT.2100) to sRGB.
 //!
-//! Light up to about half of the reference white stays as it is, and brighter light is compressed by the curve of
-//! ITU-R BT.2390, so that the brightest light is white.
+//! Luminance up to about half of the reference white is left unchanged. Brighter light is compressed with the ITU-R
+//! BT.2390 curve, which maps the peak to white.
 
 use super::lab::encode_srgb;
 use super::{Warning, WarningCode};
 
-/// Luminance of diffuse white (ITU-R BT.2408), in candela per square meter. It becomes white.
+/// Luminance of diffuse white in candelas per square meter (ITU-R BT.2408). It's mapped to white.
 const REFERENCE_WHITE: f32 = 203.0;
 
-/// Peak luminance of HLG on its reference display, and of PQ if the file names none.
+/// Peak luminance of HLG on its reference display, and of PQ if the file doesn't specify it.
 pub(super) const DEFAULT_PEAK: f32 = 1000.0;
 
-/// Highest luminance that PQ can encode.
+/// Highest luminance that PQ can represent.
 const MAX_PEAK: f32 = 10_000.0;
 
-/// Number of steps of the table with the gains.
+/// Number of steps in the gain table.
 const GAINS: u16 = 4096;
 
-/// Transfer function of high dynamic range.
+/// Transfer function for high dynamic range.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum HdrTransfer {
-    /// SMPTE ST 2084: absolute luminance.
+    /// SMPTE ST 2084, which encodes absolute luminance.
     Pq,
-    /// ARIB STD-B67: luminance relative to the display.
+    /// ARIB STD-B67, which encodes luminance relative to the display.
     Hlg,
 }
 
-/// Primaries of red, green and blue, all with the white D65.
+/// RGB primaries, all with a D65 white point.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Primaries {
     Srgb,
@@ -38,7 +38,7 @@ pub(super) enum Primaries {
 }
 
 impl Primaries {
-    /// Returns the matrix from linear light of these primaries to linear sRGB.
+    /// Returns the matrix from linear light with these primaries to linear sRGB.
     fn to_srgb(self) -> [[f32; 3]; 3] {
         match self {
             Self::Srgb => [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]],
@@ -51,7 +51,7 @@ impl Primaries {
         }
     }
 
-    /// Returns the share of red, green and blue in the luminance.
+    /// Returns how much red, green and blue contribute to luminance.
     fn luminance(self) -> [f32; 3] {
         match self {
             Self::Srgb => [0.212_639, 0.715_169, 0.072_192],
@@ -61,23 +61,24 @@ impl Primaries {
     }
 }
 
-/// Converts pixels with 16 bits per sample to sRGB with 8 bits.
+/// Converts 16-bit pixels to 8-bit sRGB.
 pub(super) struct HdrToSrgb {
     transfer: HdrTransfer,
     primaries: Primaries,
-    /// Light of each sample: luminance for PQ, and scene light from 0 to 1 for HLG.
+    /// Linear light for each sample value. Holds luminance for PQ, and scene light from 0 to 1 for HLG.
     light: Vec<f32>,
-    /// Peak luminance of the image.
+    /// The image's peak luminance.
     peak: f32,
-    /// Factor that turns luminance into light relative to white, by the square root of the share in the peak.
+    /// Gains that turn luminance into light relative to white, indexed by the square root of luminance relative to the
+    /// peak.
     gains: Vec<f32>,
 }
 
 impl HdrToSrgb {
-    /// Creates a conversion. `peak` is the highest luminance in the image, in candela per square meter.
+    /// Creates a converter. `peak` is the image's highest luminance in candelas per square meter.
     pub(super) fn new(transfer: HdrTransfer, primaries: Primaries, peak: f32) -> Self {
         let peak = match transfer {
-            // Writers that don't know the peak name the highest one that there is.
+            // Writers that don't know the peak specify the highest possible value.
             HdrTransfer::Pq if peak < MAX_PEAK => peak.max(REFERENCE_WHITE),
             _ => DEFAULT_PEAK,
         };
@@ -102,12 +103,12 @@ impl HdrToSrgb {
         }
     }
 
-    /// Returns the memory of the tables in bytes.
+    /// Returns the size of the tables in bytes.
     pub(super) fn bytes(&self) -> u64 {
         size_of_val(&self.light[..]) as u64 + size_of_val(&self.gains[..]) as u64
     }
 
-    /// Returns the warning that each converted image has.
+    /// Returns the warning for converted images.
     pub(super) fn warning(&self) -> Warning {
         let name = match self.transfer {
             HdrTransfer::Pq => "PQ",
@@ -119,11 +120,11 @@ impl HdrToSrgb {
         )
     }
 
-    /// Converts one pixel.
+    /// Converts a single pixel.
     pub(super) fn convert(&self, samples: [u16; 3]) -> [u8; 3] {
         let mut light = samples.map(|sample| self.light[usize::from(sample)]);
         if self.transfer == HdrTransfer::Hlg {
-            // The display makes bright scenes brighter (BT.2100, table 5, with a gamma of 1.2).
+            // HLG displays make bright scenes brighter (BT.2100, table 5, with a gamma of 1.2).
             let weights = self.primaries.luminance();
             let luminance: f32 = light.iter().zip(weights).map(|(light, weight)| light * weight).sum();
             let factor = DEFAULT_PEAK * luminance.max(1e-6).powf(0.2);
@@ -136,7 +137,7 @@ impl HdrToSrgb {
         self.primaries.to_srgb().map(row)
     }
 
-    /// Returns the gain for the brightest sample of a pixel, so that all three keep their proportions.
+    /// Returns the gain for a pixel's brightest sample. Applying it to all three samples preserves their ratio.
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "between 0 and the number of steps")]
     fn gain(&self, luminance: f32) -> f32 {
         if luminance >= self.peak {
@@ -149,13 +150,13 @@ impl HdrToSrgb {
     }
 }
 
-/// Decodes PQ (SMPTE ST 2084) to luminance.
+/// Decodes a PQ value (SMPTE ST 2084) to luminance.
 fn luminance_of_pq(value: f32) -> f32 {
     let root = value.powf(1.0 / PQ_M2);
     MAX_PEAK * ((root - PQ_C1).max(0.0) / (PQ_C2 - PQ_C3 * root)).powf(1.0 / PQ_M1)
 }
 
-/// Encodes luminance as PQ.
+/// Encodes luminance as a PQ value.
 fn pq(luminance: f32) -> f32 {
     let root = (luminance / MAX_PEAK).max(0.0).powf(PQ_M1);
     ((PQ_C1 + PQ_C2 * root) / (1.0 + PQ_C3 * root)).powf(PQ_M2)
@@ -167,7 +168,7 @@ const PQ_C1: f32 = 0.835_937_5;
 const PQ_C2: f32 = 18.851_563;
 const PQ_C3: f32 = 18.6875;
 
-/// Decodes HLG (ARIB STD-B67) to scene light.
+/// Decodes an HLG value (ARIB STD-B67) to scene light.
 fn light_of_hlg(value: f32) -> f32 {
     const A: f32 = 0.178_832_77;
     const B: f32 = 0.284_668_92;
@@ -175,7 +176,7 @@ fn light_of_hlg(value: f32) -> f32 {
     if value <= 0.5 { value * value / 3.0 } else { (((value - C) / A).exp() + B) / 12.0 }
 }
 
-/// Compresses luminance up to `peak` into that of the reference white (ITU-R BT.2390, 5.4.1).
+/// Compresses luminance up to `peak` into the range up to the reference white (ITU-R BT.2390, section 5.4.1).
 fn compressed(luminance: f32, peak: f32) -> f32 {
     let (source, target) = (pq(peak), pq(REFERENCE_WHITE) / pq(peak));
     let knee = 1.5 * target - 0.5;
@@ -202,7 +203,7 @@ mod tests {
 
     #[test]
     fn pq_has_the_luminance_of_its_standard() {
-        // ST 2084: a value of 0.508 is 100 candela per square meter, and one of 0.7518 is 1000.
+        // In ST 2084, a value of 0.508 is 100 candelas per square meter, and 0.7518 is 1000.
         for (value, expected) in [(0.0, 0.0), (0.508_078, 100.0), (0.580_69, 203.0), (0.751_827, 1000.0), (1.0, 1e4)] {
             let real = luminance_of_pq(value);
             assert!((real - expected).abs() <= expected * 0.001, "{real} is not {expected}");
@@ -212,7 +213,7 @@ mod tests {
 
     #[test]
     fn hlg_reaches_reference_white_at_75_percent() {
-        // BT.2408: HLG at 75 % is 203 candela per square meter on a display of 1000.
+        // According to BT.2408, 75% HLG is 203 candelas per square meter on a 1000 candela display.
         let luminance = DEFAULT_PEAK * light_of_hlg(0.75).powf(1.2);
         assert!((luminance - 203.0).abs() < 1.0, "{luminance}");
         assert!((light_of_hlg(1.0) - 1.0).abs() < 1e-4);

@@ -8,11 +8,11 @@ use std::io::{self, Read, Seek, SeekFrom};
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 
-/// An open file or a remote object with its block cache, or a part of it. Each clone has its own position.
+/// An open file or a remote object with its block cache, or a section of either. Each clone has its own position.
 #[derive(Clone)]
 pub(super) struct Input {
     bytes: Arc<Bytes>,
-    /// Offset of the part in the file.
+    /// Offset of the section within the file.
     start: u64,
     length: u64,
     position: u64,
@@ -38,7 +38,7 @@ impl Input {
         self.length
     }
 
-    /// Returns the part with this offset and length, as far as it exists.
+    /// Returns the section with this offset and length, truncated to the available bytes.
     #[cfg(feature = "pdf")]
     pub(super) fn part(&self, offset: u64, length: u64) -> Self {
         let offset = offset.min(self.length);

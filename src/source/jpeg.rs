@@ -20,12 +20,12 @@ pub(super) fn open(file: Input) -> Result<Opened, Refusal> {
     if segments.frame.is_some_and(jpeg_segments::Frame::is_lossless) {
         return jpeg_lossless::open(&file, segments.metadata);
     }
-    // Adobe software stores CMYK inverted: 255 means no ink.
+    // Adobe software stores inverted CMYK, so 255 means no ink.
     open_rest(segments, Box::new(file), true)
 }
 
-/// Opens a JPEG in another file, which says what its CMYK samples mean. They are returned as they are stored. `head` and
-/// `file` have the same bytes.
+/// Opens a JPEG inside another file that defines its CMYK encoding. CMYK samples are returned as stored. `head` and
+/// `file` must contain the same bytes.
 #[cfg(feature = "pdf")]
 pub(super) fn open_embedded(head: &mut (impl Read + Seek), file: Box<dyn Read + Send>) -> Result<Opened, Refusal> {
     open_rest(jpeg_segments::read(head)?, file, false)

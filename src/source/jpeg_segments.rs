@@ -10,7 +10,7 @@ const JFIF: u8 = 0xe0;
 const EXIF: u8 = 0xe1;
 const PROFILE: u8 = 0xe2;
 
-/// Signature of the JFIF segment, followed by two bytes for the version, the unit, and the density in both directions.
+/// Signature of the JFIF segment. The version (two bytes), unit, and horizontal and vertical density come next.
 const JFIF_HEAD: &[u8] = b"JFIF\0";
 const EXIF_HEAD: &[u8] = b"Exif\0\0";
 /// Signature of the first segment of an XMP packet. This segment contains the orientation (ISO 16684-3, 1.1.3.1).
@@ -35,12 +35,12 @@ pub(super) struct Frame {
 }
 
 impl Frame {
-    /// Returns `true` for lossless frames with Huffman codes.
+    /// Returns `true` for Huffman-coded lossless frames.
     pub(super) fn is_lossless(self) -> bool {
         self.marker == 0xc3
     }
 
-    /// Returns a description and hint if the frame can't be decoded by libjpeg.
+    /// Returns a description and a hint if libjpeg can't decode the frame.
     pub(super) fn unsupported(self) -> Option<(String, &'static str)> {
         const DJPEG: &str = "convert it first, for example with libjpeg-turbo 3: `djpeg -outfile OUT.ppm IN.jpg`";
         const SAVE_AGAIN: &str = "open it in the program that made it, and save it as TIFF, PNG or ordinary JPEG";
@@ -100,12 +100,12 @@ pub(super) fn read(file: &mut (impl Read + Seek)) -> io::Result<Segments> {
     Ok(segments)
 }
 
-/// Returns the scale for a density in the JFIF segment (ITU-T T.871, 10.1).
+/// Returns the scale for the density in a JFIF segment (ITU-T T.871, section 10.1).
 fn density(unit: u8, x: [u8; 2], y: [u8; 2]) -> Option<PhysicalScale> {
     let unit = match unit {
         1 => LengthUnit::Inch,
         2 => LengthUnit::Centimeter,
-        // The ratio of the sides of a pixel.
+        // The density is only an aspect ratio.
         _ => return None,
     };
     scale_of_density((u16::from_be_bytes(x).into(), u16::from_be_bytes(y).into()), unit)

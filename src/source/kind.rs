@@ -10,9 +10,9 @@ use super::samples::ColorModel;
 pub struct SourceKind {
     /// File format, such as `jpeg` or `tiff`.
     pub format: &'static str,
-    /// Format of the decoder if it isn't that of the file: pages of a PDF may be JPEGs.
+    /// Format of the embedded image if it's different from the file's format. For example, a PDF page may be a JPEG.
     pub codec: Option<&'static str>,
-    /// Resolution if the image is a page that is rendered.
+    /// Resolution, if the image is a rendered page.
     pub rendered_dpi: Option<Dpi>,
     /// Color model, with a suffix if the ICC profile is used, such as `rgb` or `cmyk-icc`.
     pub color: &'static str,

@@ -1,4 +1,4 @@
-//! LZW of TIFF (TIFF 6.0, section 13), with its older variant, and of PDF (ISO 32000-2, 7.4.4).
+//! LZW for TIFF (TIFF 6.0, section 13), including its older variant, and for PDF (ISO 32000-2, 7.4.4).
 
 use std::io::{self, BufRead, Read};
 use weezl::decode::{Configuration, Decoder};
@@ -14,7 +14,7 @@ pub(super) struct LzwReader<R> {
 }
 
 impl<R: BufRead> LzwReader<R> {
-    /// Reads the LZW of a TIFF.
+    /// Creates a reader for LZW data from a TIFF.
     pub(super) fn of_tiff(mut input: R) -> io::Result<Self> {
         // Both variants start with code 256, which is 9 bits long: 0x80 0b0xxx_xxxx, or 0x00 0bxxxx_xxx1 in the old
         // bit order. Writers from before TIFF 5.0 started from the lowest bit and switched to longer codes one code
@@ -28,7 +28,8 @@ impl<R: BufRead> LzwReader<R> {
         Ok(Self::new(input, configuration))
     }
 
-    /// Reads the LZW of a PDF. If `is_early` is set, codes get longer one code early, as in TIFF.
+    /// Creates a reader for LZW data from a PDF. If `is_early` is set, the code length increases one code early, as in
+    /// TIFF.
     #[cfg(feature = "pdf")]
     pub(super) fn of_pdf(input: R, is_early: bool) -> Self {
         let configuration = if is_early {

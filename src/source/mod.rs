@@ -117,15 +117,15 @@ pub struct Header {
     /// size of the whole image for a few. Includes cached blocks if the file is remote.
     #[doc(hidden)]
     pub decoder_bytes: u64,
-    /// Physical size of pixels, if the file says so.
+    /// Physical pixel size, if the file specifies it.
     pub scale: Option<PhysicalScale>,
     /// DCT block layout, for JPEG files that can be split into tiles without decoding.
     #[doc(hidden)]
     pub blocks: Option<Arc<BlockLayout>>,
-    /// `true` if rows at half size have no traces of pixels past the image's edges.
+    /// `true` if half-size rows aren't affected by pixels past the image's edges.
     #[doc(hidden)]
     pub has_clean_edges: bool,
-    /// Additional memory needed for decoding while blocks are kept, in bytes.
+    /// Additional memory needed to keep blocks while decoding, in bytes.
     #[doc(hidden)]
     pub block_bytes: u64,
     /// ICC profile to embed in every rendition if the colors weren't converted. `None` if they're sRGB.
@@ -217,12 +217,12 @@ trait RowReader: Send {
         None
     }
 
-    /// Returns `true` if rows at half size have no traces of pixels past the image's edges.
+    /// Returns `true` if half-size rows aren't affected by pixels past the image's edges.
     fn has_clean_edges(&self) -> bool {
         false
     }
 
-    /// Returns the additional memory needed while blocks are kept, in bytes, besides the strips of blocks themselves.
+    /// Returns the additional memory needed to keep blocks, in bytes, not counting the strips of blocks themselves.
     fn block_bytes(&self, _layout: &BlockLayout) -> u64 {
         0
     }

@@ -162,7 +162,7 @@ impl fmt::Display for FloatRange {
     }
 }
 
-/// Resolution for rendering pages of PDFs, in pixels per inch.
+/// Resolution for rendering PDF pages, in pixels per inch.
 ///
 /// ```
 /// use iiif_publish::source::Dpi;
@@ -179,20 +179,20 @@ pub struct Dpi(u16);
 pub struct DpiError;
 
 impl Dpi {
-    /// Lowest resolution, at which a printed page is a thumbnail.
+    /// Minimum resolution, which reduces a printed page to a thumbnail.
     pub const MIN: u16 = 36;
 
-    /// Highest resolution.
+    /// Maximum resolution.
     pub const MAX: u16 = 2400;
 
-    /// Creates a resolution from a number of pixels per inch. Returns `None` unless it's from [`MIN`](Self::MIN) to
+    /// Creates a resolution in pixels per inch. Returns `None` if it's not between [`MIN`](Self::MIN) and
     /// [`MAX`](Self::MAX).
     #[must_use]
     pub fn new(pixels_per_inch: u16) -> Option<Self> {
         (Self::MIN..=Self::MAX).contains(&pixels_per_inch).then_some(Self(pixels_per_inch))
     }
 
-    /// Returns the number of pixels per inch.
+    /// Returns the resolution in pixels per inch.
     #[must_use]
     pub fn value(self) -> u16 {
         self.0
@@ -200,7 +200,7 @@ impl Dpi {
 }
 
 impl Default for Dpi {
-    /// Returns 300 pixels per inch, at which libraries scan text.
+    /// Returns 300 pixels per inch, which libraries use when scanning text.
     fn default() -> Self {
         Self(300)
     }
@@ -235,7 +235,7 @@ pub struct ReadOptions {
     pub max_pixels: u64,
     /// Sample values to map to black and white in floating-point and signed images.
     pub float_range: FloatRange,
-    /// Resolution for pages of PDFs that aren't scans. Scans have their own.
+    /// Resolution for PDF pages that aren't scans. Scans keep their own resolution.
     pub pdf_dpi: Dpi,
     /// Number of threads used to decode a single image, when it's read by a publisher. More threads use more memory.
     pub threads: NonZeroUsize,
@@ -284,7 +284,7 @@ impl ReadOptions {
         self
     }
 
-    /// Sets the resolution for pages of PDFs that aren't scans.
+    /// Sets the resolution for PDF pages that aren't scans.
     #[must_use]
     pub const fn with_pdf_dpi(mut self, pdf_dpi: Dpi) -> Self {
         self.pdf_dpi = pdf_dpi;

@@ -1,4 +1,4 @@
-//! `PackBits`: runs of literal or repeated bytes, in TIFF (TIFF 6.0, section 9) and PSD.
+//! `PackBits`, which encodes runs of literal or repeated bytes, for TIFF (TIFF 6.0, section 9) and PSD.
 
 use std::io::{self, BufRead, Read};
 

@@ -209,7 +209,8 @@ impl Chunks {
     }
 }
 
-/// Returns the scale for a `pHYs` chunk: pixels per unit in both directions, and 1 if the unit is a meter.
+/// Returns the scale from a `pHYs` chunk, which contains the pixels per unit in both directions and the unit. The only
+/// known unit is the meter, with a value of 1.
 fn scale(content: &[u8]) -> Option<PhysicalScale> {
     let [x0, x1, x2, x3, y0, y1, y2, y3, 1] = *content else { return None };
     let per_millimeter = |pixels_per_meter: [u8; 4]| f64::from(u32::from_be_bytes(pixels_per_meter)) / 1000.0;

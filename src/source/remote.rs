@@ -25,7 +25,7 @@ pub enum ResolvedSource {
 }
 
 impl ResolvedSource {
-    /// Returns the extension of the name, which is empty if there is none.
+    /// Returns the file extension, or an empty string if the name doesn't have an extension.
     pub(crate) fn extension(&self) -> String {
         let name = self.to_string();
         let extension = Path::new(&name).extension().and_then(OsStr::to_str);

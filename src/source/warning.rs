@@ -28,9 +28,9 @@ pub enum WarningCode {
     EndMarkerMissing,
     /// A metadata block exceeds the size limit and was ignored.
     MetadataTooLarge,
-    /// The image has a high dynamic range (PQ or HLG), which is compressed to that of sRGB.
+    /// The image's high dynamic range (PQ or HLG) was compressed to sRGB.
     HdrConverted,
-    /// A part of a page is damaged, and isn't shown.
+    /// Part of a page is damaged and isn't shown.
     ContentUnreadable,
 }
 

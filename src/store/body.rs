@@ -1,4 +1,4 @@
-//! Object content together with its digests.
+//! An object's content together with its digests.
 
 use super::Digest;
 use bytes::Bytes;
@@ -9,7 +9,7 @@ use std::sync::{Arc, OnceLock};
 
 /// An object's content.
 ///
-/// Clones share the content and its digests. A picture that is stored under several keys is therefore hashed once.
+/// Clones share the content and its digests, so a picture that's stored under several keys is only hashed once.
 ///
 /// ```
 /// use iiif_publish::store::{Body, Digest};
@@ -33,7 +33,7 @@ impl Body {
         *self.0.md5.get_or_init(|| Digest::of(&self.0.bytes))
     }
 
-    /// Returns the content's SHA-256 digest in lowercase hexadecimal, as signed requests contain it.
+    /// Returns the content's SHA-256 digest in lowercase hexadecimal, as used in signed requests.
     #[must_use]
     pub fn sha256(&self) -> &str {
         self.0.sha256.get_or_init(|| hexadecimal(&Sha256::digest(&self.0.bytes)))

@@ -58,8 +58,8 @@ pub struct Object {
     pub body: Body,
     /// `Content-Type` header to serve.
     pub content_type: &'static str,
-    /// `Content-Encoding` header to serve, such as `gzip` if the content is compressed. Stores that don't keep headers
-    /// ignore it.
+    /// `Content-Encoding` header to serve, such as `gzip` for compressed content. Ignored by stores that don't keep
+    /// headers.
     pub content_encoding: Option<&'static str>,
     /// `Cache-Control` header to serve.
     pub cache_control: Arc<str>,

@@ -1,4 +1,4 @@
-//! AVIF: how images are turned, cropped and colored, high dynamic range, and damage.
+//! AVIF rotation, cropping, color conversion, high dynamic range and damaged files.
 
 use crate::support::rows::{codes, read, read_bytes};
 use iiif_publish::source::{Orientation, SourceError};
@@ -11,12 +11,12 @@ fn fixture(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/avif").join(name)
 }
 
-/// The drawn color at a position.
+/// Returns the color drawn at a position.
 fn drawn(x: u32, y: u32) -> [u8; 3] {
     [x * 5, y * 6 + 20, (x * 3 + y * 4) % 256].map(|value| value as u8)
 }
 
-/// Asserts that an image has a size, and at each position the color that was drawn at another.
+/// Asserts that the image has this size, and that each pixel has the color drawn at `drawn_at`.
 fn compare(name: &str, (width, height): (u32, u32), drawn_at: impl Fn(u32, u32) -> (u32, u32)) {
     let (header, pixels) = read(&fixture(name)).unwrap_or_else(|error| panic!("{name}: {error:?}"));
     assert_eq!(header.size.to_string(), format!("{width}x{height}"), "{name}");
@@ -28,9 +28,9 @@ fn compare(name: &str, (width, height): (u32, u32), drawn_at: impl Fn(u32, u32) 
 
 #[test]
 fn images_are_turned_and_then_mirrored() {
-    // A quarter turn to the left: the last column is the first row.
+    // After a counterclockwise quarter turn, the last column is the first row.
     compare("turned.avif", (HEIGHT, WIDTH), |x, y| (WIDTH - 1 - y, x));
-    // A quarter turn to the right, and then top and bottom are exchanged.
+    // A clockwise quarter turn, then a vertical flip.
     compare("turned-mirrored.avif", (HEIGHT, WIDTH), |x, y| (WIDTH - 1 - y, HEIGHT - 1 - x));
     let (header, _) = read(&fixture("turned.avif")).expect("read");
     assert_eq!(header.properties.orientation, Orientation::QuarterLeft);

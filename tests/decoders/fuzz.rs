@@ -200,7 +200,7 @@ fn damaged_jpeg_2000_does_not_panic() {
     endure("jp2", &fixtures("jp2", &["jp2", "j2k", "jph"]));
 }
 
-/// Returns pages of all kinds, small enough to be rendered in milliseconds.
+/// Returns all kinds of pages, small enough to render in milliseconds.
 fn pdfs() -> Vec<Vec<u8>> {
     let picture = waves(60, 40);
     let rgb = "/ColorSpace/DeviceRGB/BitsPerComponent 8";

@@ -1,4 +1,4 @@
-//! JPEG XL: color encodings that an independent decoder leaves as they are, high dynamic range, and damage.
+//! JPEG XL color encodings that an independent decoder doesn't convert, high dynamic range and damaged files.
 
 use crate::support::rows::{codes, read, read_bytes, read_with};
 use iiif_publish::source::{Orientation, ReadOptions, SourceError};
@@ -11,7 +11,7 @@ fn fixture(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/jxl").join(name)
 }
 
-/// The drawn color at a position.
+/// Returns the color drawn at a position.
 fn drawn(index: usize) -> [u32; 3] {
     let (x, y) = (index as u32 % WIDTH, index as u32 / WIDTH);
     [x * 5 / 6, y * 6 + 20, (x * 3 + y * 4) % 256]
@@ -28,7 +28,7 @@ fn the_orientation_is_that_of_the_codestream() {
 fn primaries_other_than_those_of_srgb_are_converted() {
     let (header, pixels) = read(&fixture("p3.jxl")).expect("read");
     assert!(header.properties.conversion == "converted to sRGB", "{}", header.properties);
-    // Of colors in P3, gray stays, and saturated ones leave sRGB.
+    // P3 gray is unchanged in sRGB, but saturated P3 colors are outside of its gamut.
     let mut differences = 0;
     for (index, pixel) in pixels.chunks_exact(3).enumerate() {
         let [red, green, blue] = drawn(index);

@@ -1,4 +1,4 @@
-//! Photoshop files: modes, depths and channels that an independent decoder does not read, and damage.
+//! Photoshop modes, depths and channels that an independent decoder can't read, and damaged files.
 
 use crate::support::rows::{read, read_bytes};
 use iiif_publish::source::{Background, ReadOptions, SourceError, WarningCode};
@@ -11,7 +11,7 @@ fn fixture(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/psd").join(name)
 }
 
-/// Asserts that each sample differs at most by `tolerance` from what `expected` draws at a position.
+/// Asserts that each sample is within `tolerance` of the value that `expected` returns for its position.
 fn compare<const CHANNELS: usize>(name: &str, tolerance: f64, expected: impl Fn(f64, f64) -> [f64; CHANNELS]) {
     let (header, pixels) = read(&fixture(name)).unwrap_or_else(|error| panic!("{name}: {error:?}"));
     assert_eq!(header.size.to_string(), format!("{WIDTH}x{HEIGHT}"), "{name}");
@@ -28,7 +28,7 @@ fn drawn(x: f64, y: f64) -> [f64; 3] {
     [x * 5.0, y * 6.0 + 20.0, (x * 3.0 + y * 4.0) % 256.0]
 }
 
-/// Encodes linear light as sRGB between 0 and 255.
+/// Encodes linear light as an sRGB value from 0 to 255.
 fn srgb(light: f64) -> f64 {
     let light = light.clamp(0.0, 1.0);
     255.0 * if light <= 0.003_130_8 { 12.92 * light } else { 1.055 * light.powf(1.0 / 2.4) - 0.055 }
@@ -50,7 +50,7 @@ fn lab_in_8_and_16_bits_is_the_same_color() {
     let (_, narrow) = read(&fixture("lab.psd")).expect("read");
     let (header, wide) = read(&fixture("lab-16.psd")).expect("read");
     assert!(narrow == wide && header.properties.colors == "Lab", "{}", header.properties);
-    // L* 100 x 20 / 255 with a* = -48 and b* = 52 is a dark green.
+    // With L* = 100 x 20 / 255, a* = -48 and b* = 52, this is a dark green.
     assert!(wide[1] > wide[0] && wide[1] > wide[2], "{:?}", &wide[..3]);
 }
 
@@ -58,7 +58,7 @@ fn lab_in_8_and_16_bits_is_the_same_color() {
 fn inks_are_stored_inverted() {
     let (header, pixels) = read(&fixture("cmyk-16.psd")).expect("read");
     assert!(header.properties.colors == "CMYK", "{}", header.properties);
-    // Ever more cyan from the left to the right leaves ever less red.
+    // Cyan increases from left to right, so red decreases.
     let first_row: Vec<u8> = pixels[..3 * WIDTH as usize].chunks_exact(3).map(|pixel| pixel[0]).collect();
     assert!(first_row[0] > 210 && first_row.is_sorted_by(|one, next| one >= next), "{first_row:?}");
     assert!(read(&fixture("cmyk-imagemagick.psd")).is_ok());
@@ -122,6 +122,7 @@ fn truncated_files_are_errors_and_never_shorter_images() {
 #[test]
 fn memory_grows_with_the_width_and_not_with_the_pixels() {
     let (header, _) = read(&fixture("rgb-none-16.psd")).expect("read");
-    // A buffer of 64 KiB and one row for each plane; conversion buffers of `Rows` are for the few rows that there are.
+    // A 64 KiB buffer and one row per plane. The conversion buffers of `Rows` are small because the image only has a
+    // few rows.
     assert!(header.decoder_bytes < 3 * (64 << 10) + 40_000, "{}", header.decoder_bytes);
 }

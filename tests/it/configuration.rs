@@ -123,7 +123,7 @@ fn init_writes_every_option_and_its_file_is_valid() {
     let names: Vec<&str> = names.filter(|name| !["help", "version", "config"].contains(name)).collect();
     assert!(names.len() > 40, "{names:?}");
     for name in names {
-        // The options of the site are in a table of their own.
+        // Site options are in a separate table.
         let key = name.strip_prefix("site-").unwrap_or(name);
         assert!(text.contains(&format!("\n# {key} = ")), "{name}");
     }

@@ -74,7 +74,7 @@ fn a_page_of_another_program_is_not_replaced_and_nothing_is_published() {
     assert_is_one_file(&page(&server, &bucket, "images.html"));
 }
 
-/// Returns the identifiers of the images on a page, in their order.
+/// Returns the identifiers of a page's images in order.
 fn ids(page: &str) -> Vec<String> {
     let id = |image: &Value| image["id"].as_str().expect("a text").to_owned();
     images_of(page).as_array().expect("a list").iter().map(id).collect()

@@ -1,5 +1,5 @@
-//! Tiles that are cut from the blocks of a JPEG-compressed TIFF: the coefficients of the published tiles are those of its
-//! strips and tiles, which libjpeg reads from both.
+//! Checks that tiles cut from the blocks of a JPEG-compressed TIFF have the same coefficients as the TIFF's strips and
+//! tiles. libjpeg reads the coefficients of both.
 
 use crate::support::coefficients::{Plane, coefficients};
 use crate::support::pictures::{decoded_jpeg, file, mean_difference};
@@ -12,7 +12,7 @@ use tempfile::TempDir;
 
 const TILE: u32 = 64;
 
-/// Files with their sizes, and `true` if the published tiles must be exact.
+/// Fixture files and their sizes.
 const FIXTURES: [(&str, (u32, u32)); 8] = [
     ("tiles-420.tif", (201, 150)),
     ("tiles-420-whole-blocks.tif", (208, 160)),
@@ -34,7 +34,7 @@ fn options(tiles: JpegTiles, longest_side: u32) -> Options {
     Options::builder("https://example.org/iiif".parse().expect("a URL")).shape(shape).jpeg(jpeg).build().expect("valid")
 }
 
-/// The strips or tiles of a file as JPEG files, with their positions and sizes.
+/// Extracts a file's strips or tiles as JPEG files, along with their positions.
 fn streams(bytes: &[u8], (width, height): (u32, u32)) -> Vec<((u32, u32), Vec<u8>)> {
     let number = |at: usize, count: usize| (0..count).rev().fold(0, |sum, byte| sum << 8 | u32::from(bytes[at + byte]));
     let directory = number(4, 4) as usize;
@@ -65,10 +65,10 @@ fn streams(bytes: &[u8], (width, height): (u32, u32)) -> Vec<((u32, u32), Vec<u8
     positions.zip(extents.map(stream)).collect()
 }
 
-/// Blocks by component, and by their position in units of pixels of the image.
+/// Blocks by component and position, in image pixels.
 type Blocks = BTreeMap<(usize, u32, u32), [i16; 64]>;
 
-/// Adds the visible blocks of a JPEG at a position in an image.
+/// Adds a JPEG's visible blocks. `at` is the JPEG's position in the image.
 fn add(blocks: &mut Blocks, planes: &[Plane], at: (u32, u32), size: (u32, u32)) {
     for (component, plane) in planes.iter().enumerate() {
         for (index, block) in (0..).zip(&plane.blocks) {
@@ -123,7 +123,7 @@ async fn all_levels_look_as_if_the_tiff_were_decoded() {
         for (path, picture) in &cut {
             let (one, other) = (decoded_jpeg(picture), decoded_jpeg(&decoded[path]));
             assert_eq!(one.dimensions(), other.dimensions(), "{name} {path}");
-            // In the last tiles, the noise past the edge leaves traces in the visible part of its blocks.
+            // In the last tiles, noise past the edge affects the visible part of the blocks.
             let max = if one.width() < 16 || one.height() < 16 { 12.0 } else { 3.0 };
             let difference = mean_difference(&one, &other);
             assert!(difference < max, "{name} {path}: {difference}");

@@ -1,4 +1,4 @@
-//! PDFs: each page is an image, and the file is an object.
+//! Publishing PDFs, where each page is an image and the file is an object.
 
 use crate::support::pdf::{Page, Pdf, deflated, document};
 use crate::support::pictures::{file, waves};
@@ -9,7 +9,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 
-/// Creates a book: a scan, and a page of text and one of drawings, which are rendered.
+/// Creates a book with a scan, a rendered page of text and a rendered page of drawings.
 fn book(folder: &Path) -> PathBuf {
     let mut pdf = Pdf::default();
     let entries = "/ColorSpace/DeviceRGB/BitsPerComponent 8/Filter/FlateDecode";

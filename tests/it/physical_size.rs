@@ -1,4 +1,5 @@
-//! The physical size of pixels in manifests: from the file, kept with the image, and never a reason to write a manifest again.
+//! Physical pixel sizes in manifests. They're read from the file and stored with the image, but don't cause existing
+//! manifests to be rewritten.
 
 use crate::support::pictures::{encoded, file, waves};
 use crate::support::program::run_well;
@@ -43,7 +44,7 @@ fn manifests_have_the_physical_size_that_the_file_has() {
     }]);
     assert_eq!(manifest(&output, "scan.json")["items"][0]["service"], expected);
     assert!(manifest(&output, "plain.json")["items"][0].get("service").is_none());
-    // An unchanged image keeps it, although its file isn't opened.
+    // An unchanged image keeps its scale even though the file isn't opened.
     let written = || fs::metadata(output.join("manifests/scan.json")).and_then(|it| it.modified()).expect("a time");
     let before = written();
     ingest(&output, &masters);
@@ -57,7 +58,7 @@ fn images_of_earlier_versions_keep_their_manifests_until_they_change() {
     fs::create_dir(&masters).expect("a folder");
     scanned(&masters, 400);
     ingest(&output, &masters);
-    // Neither the mark nor the manifest of an earlier version had a scale.
+    // In earlier versions, neither the mark nor the manifest contained a scale.
     let mark = output.join("scan/.info.json.mark");
     let text = fs::read_to_string(&mark).expect("a mark");
     assert!(text.contains(";scale=0.0025in"), "{text}");
@@ -65,7 +66,7 @@ fn images_of_earlier_versions_keep_their_manifests_until_they_change() {
     let path = output.join("manifests/scan.json");
     let mut earlier = manifest(&output, "scan.json");
     earlier["items"][0].as_object_mut().expect("a canvas").remove("service");
-    // The order of the keys is kept.
+    // Edit the text directly to preserve the key order.
     let with_scale = fs::read_to_string(&path).expect("a manifest");
     let context = with_scale.find("http://iiif.io/api/annex").expect("the service");
     let start = with_scale[..context].rfind("\"service\"").expect("the service");
@@ -79,7 +80,7 @@ fn images_of_earlier_versions_keep_their_manifests_until_they_change() {
     assert_eq!(fs::read_to_string(&path).expect("a manifest"), without);
     let now = fs::metadata(output.join("scan/info.json")).and_then(|it| it.modified()).expect("a time");
     assert_eq!(now, info, "the image is unchanged");
-    // With the image, its manifest changes.
+    // A changed image updates its manifest.
     scanned(&masters, 600);
     ingest(&output, &masters);
     assert_eq!(manifest(&output, "scan.json")["items"][0]["service"][0]["physicalScale"], json!(0.001_666_67));

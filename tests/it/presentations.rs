@@ -1,4 +1,4 @@
-//! Documents beside manifests in version 3: thumbnails in collections, version 2, and activity streams.
+//! Documents other than version 3 manifests, including collection thumbnails, version 2 documents and activity streams.
 
 use crate::support::faults::FaultServer;
 use crate::support::pictures::{file, png_file};
@@ -51,7 +51,7 @@ fn collections_show_thumbnails_and_old_ones_are_left_alone_until_they_change() {
     let thumbnail = &collection["items"][0]["thumbnail"][0];
     assert_eq!(thumbnail["id"], format!("{PUBLIC_URL}/a/full/350,200/0/default.jpg"));
     assert_eq!((&thumbnail["width"], thumbnail.get("service")), (&json!(350), None));
-    // An earlier version of the program has written it without thumbnails.
+    // As written by an earlier version of the program, without thumbnails.
     let mut old = collection.clone();
     for item in old["items"].as_array_mut().expect("items") {
         item.as_object_mut().expect("an item").remove("thumbnail");
@@ -89,7 +89,7 @@ fn version_2_is_beside_version_3_and_follows_it() {
     assert_eq!(puts(&server), Vec::<String>::new());
     let dry = ingest(&server, &["--presentation=3,2", "--label=New", "--dry-run"], &[masters.path()]);
     assert!(dry.stdout.contains("write    presentation/2/collection.json"), "{}", dry.stdout);
-    // Version 2 is deleted with its object, also by a run that doesn't write it.
+    // Deleting an object also deletes its version 2 documents, even in a run that doesn't write them.
     std::fs::remove_file(masters.path().join("b.png")).expect("deleted");
     ingest(&server, &["--prune", "--max-delete=1"], &[masters.path()]);
     let keys = server.keys(BUCKET);
@@ -114,7 +114,7 @@ fn names_of_further_documents_are_reserved_only_if_they_are_written() {
     }
 }
 
-/// Returns the activities of a page: the types and the names of the manifests.
+/// Returns a page's activities, each with its type and manifest name.
 fn activities(server: &FaultServer, number: u32) -> Vec<String> {
     let page = document(server, &format!("activity/page-{number}.json"));
     let activity = |activity: &Value| {
@@ -139,7 +139,7 @@ fn an_activity_stream_has_what_changed_and_repairs_itself() {
     assert_eq!((&collection["totalItems"], &collection["type"]), (&json!(2), &json!("OrderedCollection")));
     ingest(&server, &["--activity", &table(["A", "B"])], &[]);
     assert_eq!(puts(&server), Vec::<String>::new(), "nothing has changed");
-    // The next run is killed before it writes the stream, which is the same as a run without the option.
+    // Simulate a run that's killed before it writes the stream by leaving out the option.
     std::thread::sleep(Duration::from_millis(1100));
     ingest(&server, &[&table(["A", "New"])], &[]);
     ingest(&server, &["--activity", &table(["A", "New"])], &[]);

@@ -18,7 +18,7 @@ struct Preview {
 }
 
 impl Preview {
-    /// Returns a preview of these images, all of which are published.
+    /// Starts a preview of these images and waits until they're published.
     fn of(images: &[&std::path::Path], port: &str) -> Self {
         let mut command = program();
         command.args(["preview", "--port", port, "--progress=none"]).args(images);
@@ -36,7 +36,7 @@ impl Preview {
         Self { child, address }
     }
 
-    /// Waits until all images are published. Returns what the page reads meanwhile.
+    /// Waits until all images are published. Returns the final updates for the page.
     fn complete(&self) -> Value {
         let start = Instant::now();
         loop {
@@ -139,7 +139,7 @@ fn the_page_loads_nothing_from_other_hosts() {
 fn the_address_is_printed_at_once_and_images_of_folders_appear_in_their_order() {
     let folder = TempDir::new().expect("a folder");
     std::fs::create_dir(folder.path().join("maps")).expect("made");
-    // The first one takes the longest.
+    // The first image takes the longest.
     png_file(folder.path(), "a.png", 3000, 2000);
     png_file(folder.path(), "maps/b.png", 30, 20);
     std::fs::write(folder.path().join("maps/bad.png"), b"no image").expect("written");

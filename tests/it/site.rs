@@ -1,4 +1,4 @@
-//! `--site`: a website for a collection, which is published with it, changes with it, and is deleted with it.
+//! `--site`, which publishes a website for a collection, updates it and deletes it along with the collection.
 
 use crate::support::faults::FaultServer;
 use crate::support::pictures::{file, png_file};
@@ -17,17 +17,17 @@ use tempfile::TempDir;
 const BUCKET: &str = "tiles";
 const PUBLIC_URL: &str = "https://example.org/iiif";
 
-/// Cells that try to become elements, attributes or scripts.
+/// Cell text that tries to inject elements, attributes or scripts.
 const HOSTILE: &str = "\"'><script>alert(1)</script><img src=x onerror=alert(2)>";
 
-/// Creates an image unless it's there, because a new one counts as a change.
+/// Creates an image unless it exists, because a new file counts as a change.
 fn picture(folder: &TempDir, name: &str, width: u32, height: u32) {
     if !folder.path().join(name).exists() {
         png_file(folder.path(), name, width, height);
     }
 }
 
-/// A table of single images, a book of two pages that is read from the right, and a hostile row.
+/// Creates a table with single images, a two-page book that reads from right to left, and a malicious row.
 fn table(folder: &TempDir, titles: &[&str]) -> PathBuf {
     let quoted = |cell: &str| format!("\"{}\"", cell.replace('"', "\"\""));
     let header = "source,id,object,sequence,label@en,label@ar,summary,attribution,rights,viewingDirection,language,Maker,Type,Link";
@@ -97,7 +97,7 @@ fn text(server: &FaultServer, key: &str) -> String {
     String::from_utf8(object.body.to_vec()).expect("UTF-8")
 }
 
-/// Returns the keys of the site's files.
+/// Returns the keys of all site files.
 fn site_files(server: &FaultServer) -> BTreeSet<String> {
     let is_of_site = |key: &String| {
         ["iiif/objects/", "iiif/site/", "iiif/index.html", "iiif/sitemap"].iter().any(|start| key.starts_with(start))
@@ -175,7 +175,7 @@ fn no_cell_of_a_table_becomes_code() {
     for key in some(&pages) {
         let html = text(&server, key.trim_start_matches("iiif/"));
         assert!(html.contains("script-src &#39;self&#39;;") && !html.contains("unsafe-"), "{key}");
-        // The site's own script, and data that nothing executes.
+        // The site's own script, and a data block that isn't executed.
         let scripts: Vec<&str> = html.match_indices("<script").map(|(at, _)| &html[at..at + 40]).collect();
         let is_own = |script: &&str| script.contains(" src=\"") || script.contains("application/ld+json");
         assert!(scripts.len() == 2 && scripts.iter().all(is_own), "{key}: {scripts:?}");
@@ -187,10 +187,10 @@ fn no_cell_of_a_table_becomes_code() {
     }
 }
 
-/// Returns the tags that have an attribute for events.
+/// Returns the tags that have event handler attributes.
 fn elements_with_handlers(html: &str) -> Vec<&str> {
     let tags = html.split('<').skip(1).filter_map(|tag| tag.split_once('>')).map(|(tag, _)| tag);
-    // Quoted values are data.
+    // Ignore quoted attribute values.
     let unquoted = |tag: &str| tag.split('"').step_by(2).collect::<String>();
     tags.filter(|tag| unquoted(tag).contains(" on")).collect()
 }
@@ -227,7 +227,7 @@ fn an_unchanged_night_puts_nothing_and_a_new_title_only_what_has_it() {
     let expected =
         ["collection.json", "index.html", "manifests/single 1.json", "objects/single 1/index.html", "site/site.json"];
     assert_eq!(put, expected);
-    // Browsers may have the directory of the day before, so its files are deleted a night later.
+    // Browsers may still use the previous day's directory, so its files are deleted one night later.
     let search = |files: &BTreeSet<String>| files.iter().filter(|key| key.contains("/search/")).count();
     assert!(search(&site_files(&server)) > search(&before));
     assert_eq!(ingest(&server, &table(&folder, &["One", "Second", "Three"]), &[]).code, Some(0));
@@ -274,7 +274,7 @@ fn pages_leave_with_their_objects_and_all_of_them_with_the_collection() {
     assert_eq!(site_files(&server), BTreeSet::from(["iiif/objects/notes/index.html".to_owned()]));
 }
 
-/// Returns the files of a site by their paths, decompressed.
+/// Returns a site's decompressed files by path.
 fn readable(objects: BTreeMap<String, Vec<u8>>) -> BTreeMap<String, Vec<u8>> {
     let plain = |body: Vec<u8>| {
         let mut content = Vec::new();

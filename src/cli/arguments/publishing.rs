@@ -198,7 +198,7 @@ impl PublishArguments {
         self.existing.on_existing() == OnExisting::Keep
     }
 
-    /// Returns the output folder if no public URL is known for it.
+    /// Returns the output folder if it doesn't have a known public URL.
     pub(crate) fn folder_without_url(&self, destination: &DestinationArguments) -> Option<&Path> {
         self.target.target().folder().filter(|_| destination.public_url.is_none())
     }

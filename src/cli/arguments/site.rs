@@ -1,4 +1,4 @@
-//! Options of a collection's website.
+//! Options for a collection's website.
 
 use crate::cli::error::Fatal;
 use crate::cli::exit::Exit;
@@ -7,7 +7,7 @@ use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use iiif_publish::error::chain;
 use iiif_publish::site::{Color, Logo, SiteLanguage, SiteOptions};
 
-/// Options for `--site`. A configuration file has them in the table `[site]`.
+/// Options for `--site`. In a configuration file, they belong in the `[site]` table.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Site")]
 pub(crate) struct SiteArguments {
@@ -50,7 +50,7 @@ fn language_parser() -> impl TypedValueParser<Value = SiteLanguage> {
 }
 
 impl SiteArguments {
-    /// Returns the site's options, or `None` if there is no site. Reads the logo.
+    /// Reads the logo and returns the site's options, or `None` without `--site`.
     pub(in crate::cli) fn options(&self) -> Result<Option<SiteOptions>, Fatal> {
         if !self.site {
             return Ok(None);

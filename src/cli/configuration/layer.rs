@@ -11,7 +11,7 @@ use toml::{Table, Value};
 /// Options that confirm deletions and changes. Only the command line can set them.
 const CONSENT: [&str; 2] = ["all", "yes"];
 
-/// The table of options that begin with `site-`, and the option that it turns on.
+/// Name of the table for options that begin with `site-`, and of the option that the table turns on.
 pub(super) const SITE: &str = "site";
 
 /// Minimum similarity of a key that is suggested for an unknown one, from 0 to 1.
@@ -61,7 +61,8 @@ impl<'a> Layer<'a> {
         Ok(file)
     }
 
-    /// Replaces the table `[site]` by the options that it stands for: `name` is `site-name`. The table turns on `site`.
+    /// Replaces the `[site]` table with its options, prefixed with `site-`, such as `site-name` for `name`. Also turns
+    /// on `site`.
     fn flatten_site(&mut self, command: &Command) -> Result<(), ConfigurationError> {
         let Some(Value::Table(site)) = self.table.get(SITE).cloned() else { return Ok(()) };
         self.table.insert(SITE.to_owned(), Value::Boolean(true));

@@ -136,13 +136,13 @@ struct PruneArguments {
     max_delete: DeleteLimit,
 }
 
-/// Rule that makes several images an object.
+/// Rule for grouping images into objects.
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum Grouping {
     Folder,
 }
 
-/// Versions of the manifests and collection, or `None` to write neither.
+/// Versions of the manifests and collection. `None` writes neither.
 #[derive(Clone, Debug)]
 struct PresentationArgument(Option<Vec<PresentationVersion>>);
 

@@ -1,4 +1,4 @@
-//! Options for tables.
+//! Table options.
 
 use crate::cli::error::Fatal;
 use clap::Args;
@@ -45,7 +45,7 @@ fn preset_parser() -> impl TypedValueParser<Value = Preset> {
 }
 
 impl TableArguments {
-    /// Adds the table, if there is one, to the input.
+    /// Adds the table to the input, if one was specified.
     pub(super) async fn add_to(&self, input: &mut Input, sources: &SourceResolver) -> Result<(), Fatal> {
         let Some(path) = &self.table else { return Ok(()) };
         let columns = self.columns();
@@ -58,7 +58,7 @@ impl TableArguments {
         Ok(input.add_table(opened(path)?, table)?)
     }
 
-    /// Downloads the table. Its paths are relative to the current folder.
+    /// Downloads the table and adds it to the input. Its paths are relative to the current folder.
     async fn add_from_web(
         &self,
         address: WebAddress,

@@ -1,8 +1,8 @@
-//! Activity streams, which tell aggregators which manifests have changed since their last visit.
+//! Activity streams that tell aggregators which manifests changed since their last visit.
 //!
-//! The stream is derived from the store alone: what is new in the listing of manifests and not yet in the stream is appended.
-//! A run that is stopped at any point loses nothing, because the next one finds the same differences, and a run without
-//! differences writes nothing.
+//! The stream is derived from the store alone. Each run compares the listing of manifests with the stream and appends
+//! the differences. Stopping a run loses nothing, because the next run finds the same differences. A run that finds
+//! none writes nothing.
 
 use super::{Ingest, IngestError, IngestEvent};
 use crate::destination::{Destination, DocumentAddress};
@@ -12,24 +12,24 @@ use futures::{StreamExt, TryStreamExt, stream};
 use std::collections::{BTreeMap, HashMap};
 use std::time::SystemTime;
 
-/// Maximum number of activities in a page. Must never change, because all pages would.
+/// Maximum number of activities per page. It must never change, because then every page would change.
 const PAGE_SIZE: usize = 1000;
 
 /// Maximum number of pages to read concurrently.
 const GETS_IN_FLIGHT: usize = 16;
 
-/// A page as it is in the store: its number, body and activities.
+/// A stored page's number, body and activities.
 type StoredPage = (usize, Vec<u8>, Vec<Activity>);
 
-/// A stream as it is in the store.
+/// A stored stream.
 struct StoredStream {
-    /// Bodies of the pages, by their numbers.
+    /// Page bodies by page number.
     pages: BTreeMap<usize, Vec<u8>>,
     activities: Vec<Activity>,
 }
 
 impl Ingest<'_> {
-    /// Appends all changes of manifests to the activity stream, if it is wanted and this run sees the whole collection.
+    /// Appends all manifest changes to the activity stream, if it's enabled and this run covers the whole collection.
     pub(super) async fn write_activities(&self) -> Result<(), IngestError> {
         let sees_all = self.documents.as_ref().is_some_and(|keys| keys.collection.is_some());
         if !(self.options.writes_activities && sees_all) {
@@ -48,7 +48,7 @@ impl Ingest<'_> {
         let DocumentAddress { key, url } = destination.activities()?;
         let page_url = |number: usize| destination.activity_page(number).map(|page| page.url).unwrap_or_default();
         let pages = discovery::pages_json(&activities, PAGE_SIZE, &url, page_url);
-        // The last page comes first: a page must not link to one that doesn't exist yet.
+        // Write the last page first, so no page links to a page that doesn't exist yet.
         for (index, body) in pages.iter().enumerate().rev() {
             if stored.get(&(index + 1)).is_none_or(|stored| stored != body.as_bytes()) {
                 self.put_activities(destination.activity_page(index + 1)?.key, body.clone()).await?;
@@ -64,7 +64,7 @@ impl Ingest<'_> {
         Ok(())
     }
 
-    /// Reads all pages of the stream.
+    /// Reads all of the stream's pages.
     async fn stored_stream(&self, destination: &Destination) -> Result<StoredStream, IngestError> {
         let store = self.publisher.store();
         let folder = destination.activity_folder()?;
@@ -88,7 +88,7 @@ impl Ingest<'_> {
         Ok(found)
     }
 
-    /// Returns the URIs of all manifests with the times when they were stored.
+    /// Returns the URIs of all manifests with their modification times.
     async fn listed_manifests(&self, destination: &Destination) -> Result<Vec<(String, Timestamp)>, IngestError> {
         let folder = destination.manifests()?;
         let listed: Vec<_> = self.publisher.store().pages(&folder).try_collect::<Vec<_>>().await?.concat();
@@ -107,7 +107,7 @@ impl Ingest<'_> {
     }
 }
 
-/// Returns the activities that lead from a stream to the manifests that are stored, oldest first.
+/// Returns the activities to append to a stream for the stored manifests, oldest first.
 fn new_activities(known: &[Activity], manifests: Vec<(String, Timestamp)>, now: &Timestamp) -> Vec<Activity> {
     let mut last: HashMap<&str, &Activity> = known.iter().map(|activity| (activity.manifest(), activity)).collect();
     last.retain(|_, activity| activity.kind != ActivityKind::Delete);
@@ -124,7 +124,7 @@ fn new_activities(known: &[Activity], manifests: Vec<(String, Timestamp)>, now: 
     let deleted = last.into_keys().map(|url| Activity::new(ActivityKind::Delete, url.to_owned(), now.clone()));
     new.extend(deleted);
     new.sort_by(|a, b| (&a.end_time, a.manifest()).cmp(&(&b.end_time, b.manifest())));
-    // Harvesters read backwards until they find a time that they know, so times must not decrease.
+    // Harvesters read backwards until they reach a time they've already seen, so times must not decrease.
     let mut latest = known.last().map(|activity| activity.end_time.clone());
     for activity in &mut new {
         if let Some(latest) = latest.filter(|latest| *latest > activity.end_time) {

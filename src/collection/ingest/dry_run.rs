@@ -111,7 +111,7 @@ impl<'a> Ingest<'a> {
         Ok(totals)
     }
 
-    /// Examines each image. Returns every image that wouldn't fail.
+    /// Examines each image. Returns all images that wouldn't fail.
     async fn examine_images(
         &self,
         totals: &mut DryRunTotals,

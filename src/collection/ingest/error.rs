@@ -44,13 +44,13 @@ pub enum IngestError {
         /// The identifier's first segment.
         folder: String,
     },
-    /// A document in the place of the activity stream isn't a page of activities.
+    /// A document at the activity stream's location isn't a page of activities.
     #[error("`{key}` is not a page of an activity stream")]
     NotActivities {
         /// The document's key.
         key: Key,
     },
-    /// The identifier of an image or object would collide with the files of the site.
+    /// An image or object identifier would collide with the site's files.
     #[error("`{identifier}` cannot be an identifier: `{name}` is reserved for the site")]
     ReservedForSite {
         /// The identifier.

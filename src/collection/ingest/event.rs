@@ -82,18 +82,18 @@ pub enum IngestEvent<'a> {
     },
     /// The activity stream is up to date.
     ActivitiesWritten {
-        /// URL of the collection of all activities.
+        /// URL of the activity collection.
         url: &'a str,
-        /// Number of activities that were added.
+        /// Number of activities added.
         added: u64,
     },
     /// The site was written or already up to date.
     SiteWritten {
         /// URL of the first page.
         url: &'a str,
-        /// Number of files that were written.
+        /// Number of files written.
         updated: u64,
-        /// Number of files that were not written.
+        /// Number of files that were already up to date.
         unchanged: u64,
     },
     /// A manifest, a collection page or an object's page is being deleted because its object is no longer in the input.

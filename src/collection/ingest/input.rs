@@ -62,7 +62,7 @@ impl IngestInput {
         }
     }
 
-    /// Returns an error if an image's identifier would place its objects in this folder for documents.
+    /// Returns an error if an image's identifier would place its objects in this document folder.
     pub(super) fn check_folder(&self, destination: &Destination, folder: &str) -> Result<(), IngestError> {
         let page = self.pages.iter().find(|page| destination.may_collide_with(folder, &page.identifier));
         match page {
@@ -73,7 +73,7 @@ impl IngestInput {
         }
     }
 
-    /// Returns an error if the identifier of an image or object would collide with the files of a site.
+    /// Returns an error if an image or object identifier would collide with a site's files.
     pub(super) fn check_identifiers_for_site(&self, destination: &Destination) -> Result<(), IngestError> {
         let identifiers = self.pages.iter().flat_map(|page| [&page.identifier, &page.object]);
         let reserved = |identifier: &Identifier| {

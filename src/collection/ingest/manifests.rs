@@ -29,18 +29,18 @@ impl<'a> ManifestObject<'a> {
         self.pages.first().filter(|_| self.is_whole).map(|page| &page.page.object)
     }
 
-    /// Returns the object for a manifest that keeps no state.
+    /// Returns the object for a manifest that doesn't keep state.
     pub(super) fn without_marks(&self) -> Self {
         Self { pages: self.pages.clone(), is_whole: self.is_whole, marks: None }
     }
 
-    /// Returns the pages that are published.
+    /// Returns the published pages.
     pub(super) fn pages(&self) -> &[ManifestPage<'a>] {
         &self.pages
     }
 
-    /// Collects the published pages of an object. Returns `None` if there aren't any, or if the pages are those of a file
-    /// and some of them aren't published.
+    /// Returns an object with its published pages. Returns `None` if there aren't any, or if they are pages of a
+    /// multi-page file and some of them aren't published.
     pub(super) fn of(pages: Vec<&'a Page>, images: &'a KnownImages<'_>) -> Option<Self> {
         let published_page = |page: &'a Page| {
             let PublishedImage { base_uri, size, scale } = images.published.get(&page.identifier)?.clone();
@@ -172,16 +172,16 @@ fn manifest(
     Ok((!is_there).then_some((key, body)))
 }
 
-/// The label that a collection is to have.
+/// A collection's intended label.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct CollectionLabel<'a> {
     pub(super) text: &'a str,
-    /// Keep the label of the stored collection, if there is one.
+    /// Keep the stored collection's label, if it exists.
     pub(super) keeps_stored: bool,
 }
 
 impl CollectionLabel<'_> {
-    /// Returns the label. Doesn't read a `known` document again.
+    /// Returns the label to use. Uses the `known` document instead of reading it again.
     pub(super) async fn resolve(
         self,
         publisher: &Publisher,
@@ -222,10 +222,11 @@ pub(super) async fn collection(
 /// Content of a collection.
 pub(super) struct CollectionContent<'a> {
     pub(super) label: LanguageMap,
-    /// All images of the input.
+    /// All images in the input.
     pub(super) pages: &'a [Page],
     pub(super) images: &'a KnownImages<'a>,
-    /// Also rewrite a stored document that only lacks thumbnails, as those of earlier versions of this program do.
+    /// Also rewrite a stored document if it's only missing thumbnails, like those written by earlier versions of this
+    /// program.
     pub(super) adds_thumbnails: bool,
 }
 
@@ -261,7 +262,7 @@ pub(super) async fn changed_collection(
     changed.try_filter_map(|changed| ready(Ok(changed))).try_collect().await
 }
 
-/// Returns a member for each object with a manifest, and the thumbnails of all of them.
+/// Returns a member for each object that has a manifest, and all of their thumbnails.
 fn members<'p>(
     presentation: &Presentation,
     content: &'p CollectionContent<'_>,

@@ -86,7 +86,7 @@ pub struct Ingest<'a> {
     presentation: Option<Presentation>,
     /// Documents that the run may write.
     documents: Option<DocumentKeys>,
-    /// Documents in version 2 of the Presentation API, if they are wanted.
+    /// Presentation API version 2 documents, if enabled.
     version2: Option<Version2>,
     /// Images in this shard.
     pages: Vec<&'a Page>,
@@ -264,7 +264,7 @@ impl<'a> Ingest<'a> {
             },
             None => Ok(()),
         };
-        // Also if nothing was deleted, because manifests may have changed.
+        // Do this even if nothing was deleted, because manifests may have changed.
         self.write_activities().await.and(pruned)
     }
 
@@ -274,7 +274,7 @@ impl<'a> Ingest<'a> {
     }
 
     /// Writes this shard's manifests. Also writes the collection and the site if the shard contains the whole input.
-    /// Returns the site's pages of objects that aren't in the input.
+    /// Returns the site's pages for objects that aren't in the input.
     async fn present(
         &self,
         presentation: &Presentation,
@@ -312,7 +312,7 @@ impl<'a> Ingest<'a> {
         }
     }
 
-    /// Reports the manifests of objects, of which `updated` were written.
+    /// Reports that the objects' manifests are up to date and that `updated` of them were written.
     fn report_manifests(
         &self,
         presentation: &Presentation,
@@ -332,7 +332,7 @@ impl<'a> Ingest<'a> {
         Ok(())
     }
 
-    /// Returns the content of the collection.
+    /// Returns the collection's content.
     async fn content<'c>(
         &'c self,
         presentation: &Presentation,

@@ -27,17 +27,18 @@ pub struct IngestOptions {
     pub prune: Option<DeleteLimit>,
     /// The collection's label. If `None`, neither manifests nor a collection are written.
     pub collection_label: Option<String>,
-    /// Keep the label of a collection that exists, and use [`collection_label`](Self::collection_label) only for a new one.
+    /// Keep an existing collection's label. [`collection_label`](Self::collection_label) is only used for new
+    /// collections.
     pub keeps_collection_label: bool,
     /// Pages to publish from files with several pages, unless their table row selects others.
     pub pages: PageSelection,
     /// Write the collection along with the manifests. Has no effect if there are no manifests.
     pub writes_collection: bool,
-    /// Versions of the Presentation API to write besides version 3.
+    /// Presentation API versions to write in addition to version 3.
     pub further_presentations: Vec<PresentationVersion>,
-    /// Append changes of manifests to an activity stream. Has no effect unless the collection is written, too.
+    /// Append manifest changes to an activity stream. Has no effect unless the collection is also written.
     pub writes_activities: bool,
-    /// Website to write along with the collection. Has no effect if there is no collection.
+    /// Website to write along with the collection. Has no effect if no collection is written.
     pub site: Option<SiteOptions>,
     /// Path to a report with one JSON line per image. Existing files are overwritten.
     pub report: Option<PathBuf>,

@@ -67,7 +67,7 @@ impl DocumentLookup {
     }
 }
 
-/// Looks at the documents.
+/// Looks up the documents.
 pub(super) async fn look_up(publisher: Publisher, keys: DocumentKeys) -> Result<PresentDocuments, IngestError> {
     let DocumentKeys { manifests, collection } = keys;
     let collection = async {

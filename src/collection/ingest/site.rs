@@ -1,4 +1,4 @@
-//! Writes the site of a collection, from the images of the run and the manifests in the store.
+//! Writes a collection's site from this run's images and the stored manifests.
 
 use super::manifests::{CollectionContent, ManifestObject};
 use super::present::PresentDocuments;
@@ -14,11 +14,11 @@ use std::collections::HashSet;
 /// Maximum number of manifests to read concurrently.
 const READS_IN_FLIGHT: usize = 32;
 
-/// Maximum number of pages to check concurrently before they are deleted.
+/// Maximum number of pages to check concurrently before deleting them.
 const CHECKS_IN_FLIGHT: usize = 32;
 
 impl Ingest<'_> {
-    /// Writes the site. Returns the pages of objects that aren't in the input.
+    /// Writes the site. Returns the pages for objects that aren't in the input.
     pub(super) async fn write_site(
         &self,
         (presentation, options): (&Presentation, &SiteOptions),
@@ -34,7 +34,7 @@ impl Ingest<'_> {
         Ok(counts.stale)
     }
 
-    /// Builds the site of the objects whose manifests are in the store. With `is_dry_run`, nothing is stored.
+    /// Builds a site from the objects whose manifests are in the store. With `is_dry_run`, nothing is stored.
     pub(super) async fn build_site(
         &self,
         (presentation, options): (&Presentation, &SiteOptions),
@@ -63,7 +63,7 @@ impl Ingest<'_> {
         Ok(site.finish().await?)
     }
 
-    /// Returns an object with its images. An object that this run doesn't know completely is as its manifest says.
+    /// Returns an object with its images. Uses the stored manifest if this run hasn't seen all of the object's images.
     async fn site_object(
         &self,
         presentation: &Presentation,
@@ -79,7 +79,7 @@ impl Ingest<'_> {
         Ok(Presentation::stored_site_object(&rows, &stored.body))
     }
 
-    /// Deletes pages of objects that are no longer in the input.
+    /// Deletes the pages for objects that are no longer in the input.
     pub(super) async fn prune_site(&self, pages: Vec<Key>) -> Result<(), IngestError> {
         let store = self.publisher.store();
         let check = async |key: Key| Ok::<_, IngestError>(site::is_ours(store, &key).await?.then_some(key));

@@ -75,7 +75,7 @@ impl IngestSummary {
 /// Published images by identifier.
 pub(super) type PublishedImages = HashMap<Identifier, PublishedImage>;
 
-/// Returns an image as manifests show it.
+/// Returns an image's details for use in manifests.
 pub(super) fn published_image(published: &Published) -> PublishedImage {
     let url = published.info_urls.first().and_then(|url| url.strip_suffix("/info.json"));
     PublishedImage { base_uri: url.unwrap_or_default().to_owned(), size: published.size, scale: published.scale }

@@ -1,4 +1,4 @@
-//! Thumbnails of the objects in a collection.
+//! Thumbnails for the objects in a collection.
 
 use super::IngestError;
 use crate::collection::Presentation;
@@ -11,13 +11,13 @@ use std::collections::HashMap;
 /// Maximum number of concurrent GET requests for manifests.
 const GETS_IN_FLIGHT: usize = 32;
 
-/// Thumbnails by the IDs of collection members.
+/// Thumbnails by collection member ID.
 #[derive(Default)]
 pub(super) struct Thumbnails(HashMap<String, Thumbnail>);
 
 enum Thumbnail {
     Known(Picture),
-    /// The run hasn't seen the object's images, but the object's stored manifest shows its thumbnail.
+    /// This run hasn't seen the object's images, so its thumbnail comes from the stored manifest.
     OfManifest(Identifier),
 }
 
@@ -28,7 +28,7 @@ impl Thumbnails {
         self.0.insert(member.id().to_owned(), thumbnail);
     }
 
-    /// Returns the collection with the thumbnails of its members. Reads manifests only if there is no other way.
+    /// Returns the collection with its members' thumbnails. Reads manifests only if necessary.
     pub(super) async fn add_to(
         &self,
         publisher: &Publisher,
@@ -41,7 +41,7 @@ impl Thumbnails {
         };
         let unknown: Vec<(String, &Identifier)> = collection.items().filter_map(of_manifest).collect();
         let read = async |(id, object): (String, &Identifier)| -> Result<(String, Option<Picture>), IngestError> {
-            // Version 3 of the manifest is always written.
+            // The version 3 manifest is always written.
             let key = publisher.options().destination().manifest(object)?.key;
             let stored = publisher.store().get(&key).await?;
             let thumbnail = stored.and_then(|stored| PresentationVersion::manifest_thumbnail(&stored.body));

@@ -1,4 +1,4 @@
-//! Documents in version 2 of the Presentation API, beside those in version 3.
+//! Presentation API version 2 documents, written alongside those for version 3.
 
 use super::manifests::{self, CollectionContent, ManifestObject};
 use super::present::{DocumentKeys, listed, look_up};
@@ -10,17 +10,18 @@ use crate::publish::Publisher;
 use crate::store::{Key, KeyError};
 use std::collections::HashSet;
 
-/// The documents that a run writes in version 2.
+/// Version 2 documents that a run writes.
 pub(super) struct Version2 {
     presentation: Presentation,
     keys: DocumentKeys,
 }
 
 impl Version2 {
-    /// Prepares the documents, if they are wanted. They are collected like those of `newest`, which is version 3.
+    /// Prepares the documents, if enabled. They describe the same images as `newest`, which is version 3.
+    /// `writes_collection` includes the collection.
     ///
     /// # Errors
-    /// Returns an error if an image has an identifier that is reserved for these documents.
+    /// Returns an error if an image's identifier is reserved for these documents.
     pub(super) fn new(
         (publisher, input): (&Publisher, &IngestInput),
         versions: &[PresentationVersion],
@@ -36,8 +37,8 @@ impl Version2 {
 }
 
 impl Ingest<'_> {
-    /// Writes the manifests of these objects in version 2, and the collection if there is `content`. Returns the number of
-    /// manifests that were written, and the collection's URL.
+    /// Writes version 2 manifests for these objects, and the collection if `content` is set. Returns the number of
+    /// manifests written and the collection's URL.
     pub(super) async fn present_version2(
         &self,
         objects: &[ManifestObject<'_>],
@@ -45,7 +46,7 @@ impl Ingest<'_> {
     ) -> Result<(u64, Option<String>), IngestError> {
         let Some(Version2 { presentation, keys }) = &self.version2 else { return Ok((0, None)) };
         let present = look_up(self.publisher.clone(), keys.clone()).await?;
-        // The state of files with several pages is kept with the manifests of version 3 only.
+        // State for multi-page files is only kept with version 3 manifests.
         let objects: Vec<ManifestObject> = objects.iter().map(ManifestObject::without_marks).collect();
         let manifests = present.manifests.clone().unwrap_or_default();
         let written = manifests::manifests(self.publisher, presentation, &objects, &manifests).await?;
@@ -58,7 +59,7 @@ impl Ingest<'_> {
         Ok((written.len() as u64, url))
     }
 
-    /// Returns the keys and sizes of the documents in version 2 that would be written.
+    /// Returns the keys and sizes of version 2 documents that would be written.
     pub(super) async fn changed_version2(
         &self,
         objects: &[ManifestObject<'_>],
@@ -77,7 +78,7 @@ impl Ingest<'_> {
         Ok(documents)
     }
 
-    /// Returns the keys of documents in version 2 for objects that are no longer in the input. Also finds them if this run
+    /// Returns the keys of version 2 documents for objects that are no longer in the input. Also finds them if this run
     /// doesn't write version 2.
     pub(super) async fn stale_version2(&self) -> Result<Vec<Key>, IngestError> {
         let Some(newest) = &self.presentation else { return Ok(Vec::new()) };

@@ -1,4 +1,4 @@
-//! Groups the images of a folder into an object, such as the pages of a book.
+//! Groups a folder's images into an object, such as the pages of a book.
 
 use crate::collection::page::Page;
 use crate::collection::row_metadata::RowMetadata;
@@ -7,8 +7,8 @@ use std::cmp::Ordering;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-/// Turns pages from the same folder into one object, in natural order. The object is called like the folder. Pages outside
-/// of any folder belong to `root`, or stay objects of their own if it is `None`.
+/// Turns pages from the same folder into one object, in natural order. The object is named after the folder. Pages that
+/// aren't in a folder belong to `root`, or stay separate objects if it's `None`.
 pub(super) fn group_by_folder<'p>(pages: impl IntoIterator<Item = &'p mut Page>, root: Option<&Identifier>) {
     let mut folders: HashMap<Identifier, Vec<&'p mut Page>> = HashMap::new();
     for page in pages {
@@ -29,7 +29,7 @@ pub(super) fn group_by_folder<'p>(pages: impl IntoIterator<Item = &'p mut Page>,
     }
 }
 
-/// Compares names like people do, so that `page 2` comes before `page 10`.
+/// Compares names in natural order, with `page 2` before `page 10`.
 fn natural_order(one: &str, other: &str) -> Ordering {
     let (mut a, mut b) = (one, other);
     while !a.is_empty() && !b.is_empty() {
@@ -38,7 +38,7 @@ fn natural_order(one: &str, other: &str) -> Ordering {
         let (number_a, number_b) = (part_a.trim_start_matches('0'), part_b.trim_start_matches('0'));
         let are_numbers = [part_a, part_b].iter().all(|part| part.starts_with(|c: char| c.is_ascii_digit()));
         let order = if are_numbers {
-            // Numbers of any length are compared without parsing them.
+            // Compare digits without parsing them, because numbers can have any length.
             number_a.len().cmp(&number_b.len()).then_with(|| number_a.cmp(number_b))
         } else {
             part_a.cmp(part_b)
@@ -51,7 +51,7 @@ fn natural_order(one: &str, other: &str) -> Ordering {
     a.len().cmp(&b.len()).then_with(|| one.cmp(other))
 }
 
-/// Splits a name after its first number, or before it.
+/// Splits a name at the first boundary between digits and other characters.
 fn first_part(name: &str) -> (&str, &str) {
     let is_number = name.starts_with(|c: char| c.is_ascii_digit());
     name.split_at(name.find(|c: char| c.is_ascii_digit() != is_number).unwrap_or(name.len()))

@@ -1,9 +1,10 @@
-//! Source formats that are published on request.
+//! Source formats that are only published on request.
 
 use crate::source;
 use std::str::FromStr;
 
-/// A source format, or all of them, whose files are taken from folders in addition to the default ones.
+/// A source format to include when searching folders, in addition to the default formats. Can also represent all
+/// formats.
 ///
 /// ```
 /// use iiif_publish::collection::ImageType;
@@ -14,7 +15,7 @@ use std::str::FromStr;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ImageType(Option<&'static str>);
 
-/// Error returned when parsing a type fails.
+/// Error returned when parsing an [`ImageType`] fails.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("expected `all` or one of {}", names())]
 pub struct ImageTypeError;

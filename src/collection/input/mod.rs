@@ -68,8 +68,8 @@ impl Input {
         }
     }
 
-    /// Makes each folder an object with its images as pages, in natural order. This applies to images that are added later,
-    /// except for those from tables.
+    /// Makes each folder an object with its images as pages, in natural order. This applies to images added later,
+    /// except images from tables.
     #[must_use]
     pub fn grouping_folders(self) -> Self {
         Self { groups_folders: true, ..self }
@@ -147,7 +147,7 @@ impl Input {
         self.empty_folders.append(&mut walk.empty_folders.into_folders(root));
     }
 
-    /// Groups the images of folders, if that is wanted. `root` is the name of the folder that contains all of them.
+    /// Groups images by folder, if enabled. `root` is the name of the folder that contains all of them.
     fn group<'p>(&self, pages: impl IntoIterator<Item = &'p mut Page>, root: Option<&str>) {
         if self.groups_folders {
             let root = root.and_then(|name| name.parse().ok());
@@ -249,7 +249,7 @@ impl Input {
             }
         }
         let mut added = self.pages.split_off(before);
-        // Rows have objects of their own.
+        // Table rows specify their own objects.
         let is_named = |index: usize| named.binary_search(&(before + index)).is_ok();
         self.group(added.iter_mut().enumerate().filter(|(index, _)| is_named(*index)).map(|(_, page)| page), None);
         self.pages.append(&mut added);

@@ -16,7 +16,7 @@ pub struct Patterns {
 
 impl Patterns {
     /// Creates patterns that select files matching any of `include` and none of `exclude`. If `include` is empty, files
-    /// are selected by their image extension, which only includes formats of the first release.
+    /// are selected by their image extension, which only includes formats from the first release.
     ///
     /// # Errors
     /// Returns an error if a pattern is invalid.
@@ -33,7 +33,7 @@ impl Patterns {
         Ok(Self { include: included, exclude: set(exclude)?, types: Vec::new() })
     }
 
-    /// Adds formats to those that are selected by their extension. Has no effect if there are patterns to include.
+    /// Adds formats to select by extension. Has no effect if `include` isn't empty.
     #[must_use]
     pub fn with_types(self, types: impl IntoIterator<Item = ImageType>) -> Self {
         Self { types: types.into_iter().collect(), ..self }

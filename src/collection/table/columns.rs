@@ -1,22 +1,23 @@
-//! Settings for a table's columns: their meanings, and the ones that become public.
+//! Settings for a table's columns, which define their meanings and select those that become public.
 
 use super::preset::{Preset, is_same_name};
 use crate::collection::row_metadata::Column;
 use std::str::FromStr;
 
-/// Settings for a table's columns. By default, columns have their standard names, and all others are shown as metadata.
+/// Settings for a table's columns. By default, columns have their standard names, and all other columns are shown as
+/// metadata.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct TableColumns {
-    /// Columns that don't have their standard names.
+    /// Columns with nonstandard names.
     pub mappings: Vec<ColumnMapping>,
-    /// Column names of another program. `mappings` take precedence.
+    /// Preset for another program's column names. `mappings` take precedence.
     pub preset: Option<Preset>,
     /// Other columns to show as metadata.
     pub metadata: MetadataColumns,
 }
 
-/// A standard column that a table calls something else.
+/// A standard column that has a different name in a table.
 ///
 /// ```
 /// use iiif_publish::collection::ColumnMapping;
@@ -52,7 +53,7 @@ fn did_you_mean(similar: Option<&str>) -> String {
     similar.map_or_else(|| format!(" ({})", names()), |similar| format!("; did you mean `{similar}`?"))
 }
 
-/// Returns the name that is most similar to `name`, if any is similar enough to be meant.
+/// Returns the most similar name in `names`, if any is similar enough to suggest.
 pub(super) fn most_similar<'n>(name: &str, names: impl IntoIterator<Item = &'n str>) -> Option<&'n str> {
     const MIN_SIMILARITY: f64 = 0.8;
     let similarity = |other: &str| strsim::jaro_winkler(&other.to_lowercase(), &name.to_lowercase());
@@ -79,7 +80,7 @@ impl FromStr for ColumnMapping {
     }
 }
 
-/// Columns to show as metadata, besides the ones with a standard meaning.
+/// Columns to show as metadata, in addition to columns with a standard meaning.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum MetadataColumns {
@@ -93,7 +94,8 @@ pub enum MetadataColumns {
 }
 
 impl MetadataColumns {
-    /// Returns `true` if a column is shown. `name` is its name in the table, and `base` is the name without a language.
+    /// Returns `true` if a column is shown as metadata. `name` is its name in the table, and `base` is that name
+    /// without a language.
     fn has(&self, name: &str, base: &str) -> bool {
         match self {
             Self::All => true,
@@ -104,7 +106,7 @@ impl MetadataColumns {
 }
 
 impl TableColumns {
-    /// Returns the meaning of a column.
+    /// Returns a column's meaning.
     pub(super) fn meaning(&self, name: &str) -> Column {
         let mapped = self.mappings.iter().find(|mapping| is_same_name(&mapping.name, name));
         let preset = || self.preset.map(|preset| preset.meaning(name));
@@ -134,14 +136,14 @@ impl TableColumns {
     }
 }
 
-/// Columns of a table, by their part in public documents.
+/// A table's columns and their role in public documents.
 #[derive(Debug, Default)]
 pub(super) struct Publicity {
     names: Vec<(String, Column)>,
 }
 
 impl Publicity {
-    /// Adds a column once.
+    /// Adds a column unless it was already added.
     pub(super) fn add(&mut self, name: &str, meaning: &Column) {
         if !name.is_empty() && !self.names.iter().any(|(known, _)| known == name) {
             self.names.push((name.to_owned(), meaning.clone()));
@@ -153,7 +155,7 @@ impl Publicity {
         self.names.iter().map(|(name, _)| name.as_str())
     }
 
-    /// Returns a note on the columns that will be public.
+    /// Returns a note that lists the columns that will be public.
     pub(super) fn note(&self, table: &str) -> String {
         let shown = self.names.iter().filter_map(|(name, meaning)| Some((name, meaning.public_name()?)));
         let shown = shown.map(|(name, meaning)| {

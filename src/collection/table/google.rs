@@ -1,11 +1,11 @@
-//! Addresses of Google Sheets.
+//! Google Sheets addresses.
 
 use crate::location::{Location, WebAddress};
 
 const SHEETS: &str = "https://docs.google.com/spreadsheets/d/";
 
-/// Returns the address of a public Google Sheet as CSV, for the address that a browser shows or that the sheet was shared
-/// or published with. Returns any other address unchanged.
+/// Returns the CSV export address of a public Google Sheet. Accepts the address shown in the browser, a sharing link or
+/// a publishing link. Returns any other address unchanged.
 ///
 /// ```
 /// use iiif_publish::collection::google_sheet_as_csv;
@@ -28,7 +28,7 @@ fn csv_url(url: &str) -> Option<String> {
     let (path, parameters) = path.split_at(end);
     let is_id =
         |id: &str| !id.is_empty() && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte));
-    // The number of the sheet is in the query, the fragment, or both.
+    // The sheet number is in the query, the fragment, or both.
     let gid = parameters.split(['?', '#', '&']).find_map(|parameter| parameter.strip_prefix("gid="));
     let gid = gid.filter(|gid| is_id(gid)).map_or_else(String::new, |gid| format!("&gid={gid}"));
     let mut segments = path.trim_end_matches('/').split('/');

@@ -157,7 +157,8 @@ impl Header {
     }
 }
 
-/// Returns the meanings of columns. Of several columns with the files in another program's table, only the first counts.
+/// Returns the columns' meanings. If another program's table names files in several columns, only the first of them
+/// counts.
 fn resolved(names: &[String], settings: &TableColumns) -> Vec<Column> {
     let mut columns: Vec<Column> = names.iter().map(|name| settings.meaning(name)).collect();
     let sources = columns.iter_mut().filter(|column| **column == Column::Source);
@@ -209,7 +210,7 @@ fn without_source(names: &[String]) -> String {
     format!("column `source` is missing; the table has {}; {remedy}", listed(names))
 }
 
-/// Returns the option that gives a column its meaning.
+/// Returns the command-line option that maps a column to a meaning.
 fn mapping(meaning: &str, name: &str) -> String {
     let value = format!("{meaning}={name}");
     let is_plain = value.chars().all(|c| c.is_alphanumeric() || "=_-.@".contains(c));

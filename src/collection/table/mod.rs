@@ -44,21 +44,21 @@ pub struct Table<'a> {
     pub folder: &'a Path,
     /// Spreadsheet sheet to read. Defaults to the first visible sheet.
     pub sheet: Option<&'a str>,
-    /// Meanings of the columns, and the ones that become public.
+    /// Meanings of the columns, and the selection of public columns.
     pub columns: &'a TableColumns,
-    /// `true` for a table from a web server. Its paths must stay in `folder`, because others decide about them.
+    /// `true` for a table from a web server. Its paths must stay inside `folder`, because other people control them.
     pub is_remote: bool,
 }
 
-/// Settings of tables whose columns have their standard names.
+/// Settings for tables that use standard column names.
 static STANDARD_COLUMNS: TableColumns =
     TableColumns { mappings: Vec::new(), preset: None, metadata: MetadataColumns::All };
 
 impl<'a> Table<'a> {
-    /// Maximum table size in bytes. A million rows take up about 100 MB.
+    /// Maximum table size in bytes. A million rows take about 100 MB.
     pub const MAX_BYTES: u64 = 512 << 20;
 
-    /// Creates options for a local table whose columns have their standard names.
+    /// Creates options for a local table that uses standard column names.
     #[must_use]
     pub fn new(name: &'a str, folder: &'a Path) -> Self {
         Self { name, folder, sheet: None, columns: &STANDARD_COLUMNS, is_remote: false }
@@ -157,7 +157,7 @@ struct Reader<'a> {
     /// Line or row number of each identifier.
     lines: HashMap<Identifier, u64>,
     object_rows: ObjectRows,
-    /// Number of rows that another program's table has, but that aren't to be published.
+    /// Number of rows in another program's table that shouldn't be published.
     skipped: u64,
     publicity: Publicity,
     errors: Vec<RowError>,
@@ -269,7 +269,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Adds a note on public columns. Fails if a column that is to be metadata doesn't exist.
+    /// Adds a note about public columns. Fails if a column selected as metadata doesn't exist.
     fn check_metadata(&mut self) -> Result<(), TableError> {
         let (columns, names) = (self.table.columns, self.publicity.names());
         if let Some(missing) = columns.missing_metadata(&names) {
@@ -281,7 +281,7 @@ impl<'a> Reader<'a> {
         Ok(())
     }
 
-    /// Gives objects the descriptions from their own rows.
+    /// Adds descriptions to objects that have their own rows.
     fn add_object_rows(&mut self) {
         let rows = std::mem::take(&mut self.object_rows);
         let without_pages = rows.describe(&mut self.rows.pages);
@@ -303,8 +303,8 @@ impl<'a> Reader<'a> {
     /// Checks that `thumbnail` and `start` refer to pages of the same object.
     fn check_references(&mut self) {
         let pages = &self.rows.pages;
-        // They can refer to later pages, so they are checked after reading all rows. If that page's row is invalid, both
-        // rows are reported.
+        // References can point to later pages, so they are checked after reading all rows. If the target page's row is
+        // invalid, both rows are reported.
         let objects: HashMap<&Identifier, &Identifier> =
             pages.iter().map(|page| (&page.identifier, &page.object)).collect();
         let references = |page: &'_ Page| [("thumbnail", page.thumbnail.clone()), ("start", page.start.clone())];
@@ -370,7 +370,7 @@ fn is_json(name: &str, text: &str) -> bool {
     ["jsonl", "ndjson", "json"].iter().any(|json| extension.eq_ignore_ascii_case(json)) || text.starts_with("{\"")
 }
 
-/// Returns `true` for HTML, which servers send instead of a table that requires a login.
+/// Returns `true` for HTML, which servers send instead of the table if it requires a login.
 fn is_web_page(text: &str) -> bool {
     let start: String = text.trim_start().chars().take(15).collect::<String>().to_ascii_lowercase();
     start.starts_with("<!doctype html") || start.starts_with("<html")

@@ -1,4 +1,4 @@
-//! Rows that describe objects instead of pages.
+//! Table rows that describe objects instead of pages.
 
 use crate::collection::page::Page;
 use crate::collection::row_metadata::RowMetadata;
@@ -6,7 +6,7 @@ use crate::destination::Identifier;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-/// The rows of a table that describe objects, by their objects.
+/// Rows that describe objects, by object identifier.
 #[derive(Debug, Default)]
 pub(super) struct ObjectRows(HashMap<Identifier, ObjectRow>);
 
@@ -18,7 +18,7 @@ struct ObjectRow {
 }
 
 impl ObjectRows {
-    /// Adds a row. Returns the object and the line of its first row if it has one already.
+    /// Adds a row. If the object already has a row, returns the object and the line number of its first row.
     pub(super) fn add(
         &mut self,
         object: Identifier,
@@ -32,8 +32,8 @@ impl ObjectRows {
         Ok(())
     }
 
-    /// Adds the descriptions of objects to their pages. Returns the lines and objects of the rows that have no pages, in
-    /// the order of the table.
+    /// Adds object descriptions to their pages. Returns the line numbers and objects of rows without pages, in table
+    /// order.
     pub(super) fn describe(mut self, pages: &mut [Page]) -> Vec<(u64, Identifier)> {
         for page in pages {
             if let Some(row) = self.0.get_mut(&page.object) {

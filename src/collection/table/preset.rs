@@ -1,4 +1,4 @@
-//! Presets for tables of other programs.
+//! Presets for tables from other programs.
 
 use crate::collection::naming::is_image_name;
 use crate::collection::row_metadata::Column;
@@ -6,7 +6,7 @@ use std::fmt;
 use std::path::Path;
 use std::str::FromStr;
 
-/// Column names and conventions of another program.
+/// Another program's column names and conventions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Preset {
@@ -51,7 +51,7 @@ impl FromStr for Preset {
     }
 }
 
-/// Columns of CollectionBuilder that don't become metadata.
+/// CollectionBuilder columns that don't become metadata.
 static COLLECTION_BUILDER: [(&str, Column); 16] = [
     ("objectid", Column::Id),
     ("parentid", Column::Object),
@@ -71,10 +71,10 @@ static COLLECTION_BUILDER: [(&str, Column); 16] = [
     ("youtubeid", Column::Unused),
 ];
 
-/// Columns of CollectionBuilder that separate several values with semicolons.
+/// CollectionBuilder columns that separate multiple values with semicolons.
 const COLLECTION_BUILDER_LISTS: [&str; 4] = ["subject", "location", "creator", "type"];
 
-/// Columns of Omeka S that name an item's files.
+/// Omeka S columns that contain an item's files.
 const OMEKA_FILES: [&str; 9] = [
     "o:media[file]",
     "o:media[url]",
@@ -87,7 +87,7 @@ const OMEKA_FILES: [&str; 9] = [
     "file",
 ];
 
-/// Separator of several values in Omeka S.
+/// Separator between multiple values in Omeka S.
 const OMEKA_SEPARATOR: char = '|';
 
 impl Preset {
@@ -102,8 +102,8 @@ impl Preset {
         }
     }
 
-    /// Returns the base folder for relative paths. CollectionBuilder keeps tables in `_data`, and its paths begin at the
-    /// folder above.
+    /// Returns the base folder for relative paths. CollectionBuilder keeps tables in `_data`, and their paths are
+    /// relative to its parent folder.
     pub(super) fn folder(self, folder: &Path) -> &Path {
         match (self, folder.parent()) {
             (Self::CollectionBuilder, Some(above)) if folder.ends_with("_data") => above,
@@ -111,8 +111,8 @@ impl Preset {
         }
     }
 
-    /// Splits values that contain several ones, and adapts paths. Returns `None` for a row that isn't to be published: one
-    /// that is private, or that has a file that isn't an image.
+    /// Splits cells with multiple values and adapts paths. Returns `None` if the row shouldn't be published, because
+    /// it's private or its file isn't an image.
     pub(super) fn row(self, values: Vec<(Column, String)>) -> Option<Vec<(Column, String)>> {
         let is_published = match self {
             Self::CollectionBuilder => is_image_row(&values),
@@ -125,7 +125,7 @@ impl Preset {
         let many = |separator: char| value.split(separator).map(|value| (column.clone(), value.to_owned())).collect();
         match (self, &column) {
             (Self::CollectionBuilder, Column::Source) => {
-                // Paths begin at the root of the project.
+                // Paths are relative to the project root.
                 let path = value.trim().trim_start_matches('/').to_owned();
                 vec![(column, path)]
             }
@@ -143,7 +143,7 @@ impl Preset {
     }
 }
 
-/// Compares the names of columns like people do: without spaces around them, in any case.
+/// Returns `true` if two column names are the same, ignoring case and surrounding spaces.
 pub(super) fn is_same_name(one: &str, other: &str) -> bool {
     one.trim().to_lowercase() == other.trim().to_lowercase()
 }
@@ -153,7 +153,7 @@ fn is_url(value: &str) -> bool {
     value.is_empty() || value.starts_with("http://") || value.starts_with("https://")
 }
 
-/// Returns `true` for rows of images and for rows without a file, which may describe an object.
+/// Returns `true` for image rows and for rows without a file, which may describe an object.
 fn is_image_row(values: &[(Column, String)]) -> bool {
     let value = |wanted: &Column| {
         values
@@ -170,7 +170,7 @@ fn is_private(values: &[(Column, String)]) -> bool {
     values.iter().any(|(column, value)| *column == Column::IsPublic && is_no(value))
 }
 
-/// Returns the meaning of a column of Omeka S, such as `dcterms:title @fr` or `dcterms:creator ^^uri §private`.
+/// Returns the meaning of an Omeka S column, such as `dcterms:title @fr` or `dcterms:creator ^^uri §private`.
 fn omeka_meaning(name: &str) -> Column {
     let name = name.trim();
     if OMEKA_FILES.iter().any(|file| is_same_name(file, name)) {
@@ -201,7 +201,8 @@ fn omeka_meaning(name: &str) -> Column {
     }
 }
 
-/// Returns a column name as a label: `date-is-approximate` becomes `Date is approximate`, and `isPartOf` `Is part of`.
+/// Returns a label for a column name: `date-is-approximate` becomes `Date is approximate`, and `isPartOf` becomes `Is
+/// part of`.
 fn readable(name: &str) -> String {
     let mut label = String::new();
     for character in name.trim().chars() {

@@ -14,9 +14,9 @@ use std::sync::Arc;
 /// A table row.
 #[derive(Debug)]
 pub(in crate::collection) enum Row {
-    /// A page, or several if the row names several files.
+    /// One page, or several if the row names several files.
     Pages(Vec<Page>),
-    /// A row without a file, which describes an object whose pages are in other rows.
+    /// A row without a file. It describes an object with pages in other rows.
     Object { object: Identifier, metadata: Option<RowMetadata> },
 }
 
@@ -26,7 +26,7 @@ pub(in crate::collection) fn parse_json_row(line: &str, table: &Table<'_>) -> Re
     row(values_of(&json, |name| table.columns.meaning(name))?, table)
 }
 
-/// Returns the column names of a row in JSON format.
+/// Returns a JSON row's column names.
 pub(super) fn json_names(line: &str) -> Vec<String> {
     let row: Result<Map<String, Value>, _> = serde_json::from_str(line);
     row.map(|row| row.keys().cloned().collect()).unwrap_or_default()
@@ -39,7 +39,7 @@ fn json_error(error: &serde_json::Error) -> String {
     format!("{}, at character {}", words.strip_suffix(&place).unwrap_or(&words), error.column())
 }
 
-/// Parses a row's values. Trims values and ignores empty ones. Returns `None` for a row that isn't to be published.
+/// Parses a row's values. Trims values and ignores empty values. Returns `None` if the row shouldn't be published.
 pub(super) fn row(values: Vec<(Column, String)>, table: &Table<'_>) -> Result<Option<Row>, String> {
     let values = match table.columns.preset {
         Some(preset) => preset.row(values),
@@ -56,7 +56,7 @@ pub(super) fn row(values: Vec<(Column, String)>, table: &Table<'_>) -> Result<Op
     }))
 }
 
-/// The values of a row that aren't empty.
+/// A row's non-empty values.
 struct Values(Vec<(Column, String)>);
 
 impl Values {
@@ -85,8 +85,8 @@ fn object_row(values: &Values) -> Result<Row, String> {
     Ok(Row::Object { object, metadata: serialize(&values.0)? })
 }
 
-/// Parses a row that describes an object with several files. Their identifiers are the row's with a number, or come from
-/// their names.
+/// Parses a row for an object with several files. Page identifiers are the row's identifier with a number appended, or
+/// come from the file names.
 fn pages_of(values: &Values, sources: &[&str], table: &Table<'_>) -> Result<Vec<Page>, String> {
     if values.one(&Column::Page).or(values.one(&Column::Pages)).is_some() {
         return Err("`page` and `pages` require a single `source`".to_owned());
@@ -98,7 +98,7 @@ fn pages_of(values: &Values, sources: &[&str], table: &Table<'_>) -> Result<Vec<
     for (source, number) in sources.iter().zip(1u32..) {
         let location = location(source, table)?;
         let identifier = match &own {
-            // Not a slash, which would make it the name of a page of one file.
+            // Don't use a slash, because that would look like a page of a multi-page file.
             Some(own) => parsed(&format!("{own}-{number}"))?,
             None => identifier_of(&location, Path::new(source)).map_err(|error| error.to_string())?,
         };
@@ -110,7 +110,7 @@ fn pages_of(values: &Values, sources: &[&str], table: &Table<'_>) -> Result<Vec<
     Ok(pages)
 }
 
-/// Parses a source's location. The tables of other people must not name any file of this computer.
+/// Parses a source's location. Tables from the web must not access arbitrary files on this computer.
 fn location(source: &str, table: &Table<'_>) -> Result<Location, String> {
     if source.contains(['\n', '\r']) {
         return Err("`source` contains a line break: a quote may be missing or stray".to_owned());
@@ -154,7 +154,7 @@ fn page(values: &Values, source: &str, table: &Table<'_>) -> Result<Page, String
     })
 }
 
-/// Returns the page that the row describes, if it names one.
+/// Returns the number of the page that the row describes, if specified.
 fn page_number(values: &Values) -> Result<Option<u32>, String> {
     let number = values.one(&Column::Page).map(|text| whole_number("page", text)).transpose()?;
     let number = number.map(|number| u32::try_from(number).ok().filter(|number| *number > 0));

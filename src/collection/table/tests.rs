@@ -132,7 +132,7 @@ fn a_table_without_source_lists_its_columns_and_suggests_one() {
     assert_eq!(rows.notes, notes);
 }
 
-/// Reads a table whose columns have other names.
+/// Reads a table with custom column settings.
 fn read_columns(text: &str, columns: &TableColumns) -> Result<Rows, String> {
     let table = Table { columns, ..Table::new("table.csv", Path::new("masters")) };
     read(text.as_bytes(), table).map_err(|error| match error {

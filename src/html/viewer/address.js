@@ -1,6 +1,6 @@
-// The URL's fragment, `#id&xywh=x,y,w,h&rotation=90&pages=2`, and the places of published files.
+// URL fragments, `#id&xywh=x,y,w,h&rotation=90&pages=2`, and the locations of published files.
 
-/** Splits a fragment into an image's identifier and a view. `xywh` is in pixels of the image, and may reach beyond it. */
+/** Splits a fragment into an image's identifier and a view. `xywh` is in image pixels and may extend beyond the image. */
 function parseFragment(fragment) {
   const [id, ...options] = fragment.replace(/^#/, "").split("&");
   const values = new URLSearchParams(options.join("&"));
@@ -23,14 +23,14 @@ function decoded(text) {
   }
 }
 
-/** Returns the fragment of a view. Pixels have as many decimals as the view needs to look the same again. */
+/** Returns the fragment for a view. Coordinates have enough decimals for the restored view to look the same. */
 function formatFragment({ id, region, rotation, isSpread }) {
   const decimals = region && region[2] < 100 ? 2 : region && region[2] < 1000 ? 1 : 0;
   const xywh = region ? `&xywh=${region.map((value) => Number(value.toFixed(decimals))).join(",")}` : "";
   return `#${encodeURIComponent(id)}${xywh}${rotation ? `&rotation=${rotation}` : ""}${isSpread ? "&pages=2" : ""}`;
 }
 
-/** Returns an absolute URL, or null if it isn't one that a page may load or link to. */
+/** Returns an absolute URL, or null if a page may not load or link to it. */
 function webUrl(text, base = document.baseURI) {
   try {
     const url = new URL(text, base);
@@ -42,7 +42,7 @@ function webUrl(text, base = document.baseURI) {
 
 const folderOf = (url) => url.replace(/[?#].*$/, "").replace(/\/[^/]*$/, "");
 
-/** Fetches JSON. A retry asks the server again instead of the browser's cache. */
+/** Fetches JSON. A retry bypasses the browser's cache. */
 async function fetchJson(url, isRetry = false) {
   const response = await fetch(url, { cache: isRetry ? "reload" : "default", credentials: "same-origin" });
   if (!response.ok) throw new Error(`HTTP ${response.status}`);
@@ -50,8 +50,8 @@ async function fetchJson(url, isRetry = false) {
 }
 
 /**
- * Finds the files of a published tree whose addresses begin with `base`, also if the tree was moved or is served at another
- * address: then they are looked for relative to this page.
+ * Finds published files whose addresses begin with `base`. If the tree was moved or is served at a different address, looks for
+ * them relative to this page.
  */
 class Places {
   constructor(base, page) {
@@ -63,12 +63,12 @@ class Places {
     return this.here && url.startsWith(`${this.base}/`) ? this.here + url.slice(this.base.length) : null;
   }
 
-  /** Returns the present address of a URL. */
+  /** Returns a URL's current address. */
   present(url) {
     return this.#moved(url) ?? url;
   }
 
-  /** Fetches an `info.json`, with the `id` that its tiles have now. The first one that isn't near this page ends the search. */
+  /** Fetches an `info.json` and sets its `id` to the tiles' current location. Stops looking near this page if the first file isn't there. */
   async information(address, isRetry) {
     const moved = this.#moved(address);
     if (moved) {
@@ -82,14 +82,14 @@ class Places {
     return this.#relocated(await fetchJson(address, isRetry), address);
   }
 
-  /** Replaces the base of an `id` by the folder where its `info.json` was found. */
+  /** Replaces the base of an `id` with the folder where its `info.json` was found. */
   #relocated(information, address) {
     this.isFound ||= Boolean(this.here);
     const name = "id" in information ? "id" : "@id";
     const id = String(information[name] ?? "").replace(/\/$/, "");
     const folder = folderOf(address);
     if (!this.base || !id.startsWith(`${this.base}/`) || id === folder) return information;
-    // The id of a versioned image has one segment more than the folder of its `info.json`.
+    // A versioned image's id has one more segment than the folder of its `info.json`.
     const path = id.slice(this.base.length);
     const above = path.slice(0, path.lastIndexOf("/"));
     if (folder.endsWith(path)) return { ...information, [name]: folder };
@@ -100,7 +100,7 @@ class Places {
 
 const baseUri = (information) => String(information.id ?? information["@id"] ?? "").replace(/\/$/, "");
 
-/** Returns what an `info.json` offers for download: each stored size, smallest first, with its URL in each format. */
+/** Returns the downloads an `info.json` offers: each stored size, smallest first, with its URL in each format. */
 function downloadsOf(information) {
   const isVersion2 = !information.id;
   const formats = isVersion2 ? information.profile?.[1]?.formats : information.extraFormats;
@@ -127,7 +127,7 @@ const LICENSES = [
   [/^creativecommons\.org\/publicdomain\/mark\//, () => "Public Domain Mark"],
   [/^rightsstatements\.org\/(?:vocab|page)\/([\w-]+)/, (match) => STATEMENTS[match[1]] ?? match[1]],
 ];
-// Names as in https://rightsstatements.org/page/1.0/
+// Names from https://rightsstatements.org/page/1.0/
 const STATEMENTS = {
   InC: "In Copyright", "InC-OW-EU": "In Copyright – EU Orphan Work", "InC-EDU": "In Copyright – Educational Use Permitted",
   "InC-NC": "In Copyright – Non-Commercial Use Permitted", "InC-RUU": "In Copyright – Rights-holder(s) Unlocatable or Unidentifiable",

@@ -1,19 +1,19 @@
-// The download menu, and the dialogs for HTML to embed and for details.
+// The download menu, the embed dialog and the details dialog.
 
 let dialogs = 0;
 
-/** Creates a modal dialog, which keeps the focus inside until it is closed, with a title and a close button. */
+/** Creates a modal dialog with a title and a close button. It traps the focus until it's closed. */
 function createDialog(title, text, ...children) {
   dialogs += 1;
   const heading = make("h2", { id: `iv-dialog-${dialogs}` }, title);
   const close = iconButton("close", text("close"), "Esc", () => dialog.close());
   const dialog = make("dialog", { class: "iv-dialog", "aria-labelledby": heading.id }, make("header", {}, heading, close), ...children);
-  // A click on the backdrop has the dialog itself as its target.
+  // Clicks on the backdrop target the dialog itself.
   dialog.addEventListener("click", (event) => { if (event.target === dialog) dialog.close(); });
   return dialog;
 }
 
-/** Creates a button that copies the text of `source()`, and says so. */
+/** Creates a button that copies the text from `source()` and confirms it. */
 function copyButton(text, source, field) {
   const button = make("button", { type: "button", class: "iv-copy" }, text("copy"));
   const said = make("span", { class: "iv-unseen", role: "status" });
@@ -25,7 +25,7 @@ function copyButton(text, source, field) {
   return make("span", { class: "iv-copying" }, button, said);
 }
 
-/** The dialog with HTML that shows an image on other pages. */
+/** Dialog with HTML for embedding an image in other pages. */
 class EmbedDialog {
   constructor(text) {
     this.text = text;
@@ -36,9 +36,9 @@ class EmbedDialog {
     this.element = createDialog(text("embed"), text, this.choices, this.field, foot);
   }
 
-  /** Opens the dialog. The code has a comment before each of its parts: zoomable, and as a plain picture. */
+  /** Opens the dialog. In the code, a comment precedes each variant: zoomable, then plain picture. */
   open(code) {
-    // Written as `\x2d`, because a comment's beginning has a meaning inside of a script element.
+    // The hyphen is escaped as `\x2d`, because the start of an HTML comment has a special meaning in a script element.
     const parts = code.split(/^(?=<!\x2d- )/m).map((part) => part.replace(/^<!\x2d- .*? -->\n/, "").trim()).filter(Boolean);
     const names = [this.text("zoomable"), this.text("picture")];
     this.choices.replaceChildren(...parts.map((part, index) => this.#choice(names[index] ?? `${index + 1}`, part)));
@@ -59,7 +59,7 @@ class EmbedDialog {
   }
 }
 
-/** The dialog with the numbers of an image and the URL of its `info.json`. */
+/** Dialog with an image's dimensions and statistics and the URL of its `info.json`. */
 class DetailsDialog {
   constructor(text, language) {
     this.text = text;
@@ -72,7 +72,7 @@ class DetailsDialog {
     this.element = createDialog(text("details"), text, this.list, row);
   }
 
-  /** Opens the dialog. Numbers that aren't known are left out. */
+  /** Opens the dialog. Unknown numbers are left out. */
   open(image) {
     const number = (value, digits = 0) => formatNumber(value, this.language, digits);
     const millions = image.width * image.height / 1e6;
@@ -102,7 +102,7 @@ function formatBytes(bytes, language) {
   return `${formatNumber(bytes / 1000 ** step, language, step ? 1 : 0)} ${units[step]}`;
 }
 
-/** The button that shows the stored sizes of an image, each of which is a link. */
+/** Button that opens a menu of links to an image's stored sizes. */
 class DownloadMenu {
   constructor(text, language) {
     this.text = text;
@@ -124,7 +124,7 @@ class DownloadMenu {
     this.button.setAttribute("aria-expanded", String(isOpen));
   }
 
-  /** Lists the sizes of an image, or hides the button if nothing is known. */
+  /** Lists an image's sizes, or hides the button if they're unknown. */
   show(information, name) {
     this.toggle(false);
     const sizes = information ? downloadsOf(information).reverse() : [];
@@ -167,7 +167,7 @@ class DownloadMenu {
   }
 }
 
-/** Saves a file from another site. Browsers open such links instead, so it is fetched first, or opened if that fails. */
+/** Saves a file from another site. Fetches it first, because browsers open cross-origin links. Opens it if that fails. */
 async function saveFrom(url, name) {
   try {
     const response = await fetch(url);

@@ -1,4 +1,4 @@
-// Elements of the interface.
+// Interface elements.
 
 const ICONS = {
   zoomIn: "M10 4v12M4 10h12",
@@ -18,7 +18,7 @@ const ICONS = {
   close: "M5 5l10 10M15 5 5 15",
 };
 
-/** Creates an element. Children that are texts are never parsed as HTML. */
+/** Creates an element. Text children are never parsed as HTML. */
 function make(tag, attributes = {}, ...children) {
   const element = document.createElement(tag);
   for (const [name, value] of Object.entries(attributes)) {
@@ -39,14 +39,14 @@ function icon(name) {
   return svg;
 }
 
-/** Creates a round button with an icon only. `keys` are shown in the tooltip. */
+/** Creates a round button that only has an icon. The tooltip shows `keys`. */
 function iconButton(name, label, keys, act) {
   const button = make("button", { type: "button", class: `iv-${dashed(name)}`, "aria-label": label, title: keys ? `${label} (${keys})` : label }, icon(name));
   button.addEventListener("click", act);
   return button;
 }
 
-/** Creates a button with an icon and a text. */
+/** Creates a button with an icon and text. */
 function textButton(name, label, act) {
   const button = make("button", { type: "button", class: `iv-action iv-${dashed(name)}` }, icon(name), make("span", {}, label));
   button.addEventListener("click", act);
@@ -61,7 +61,7 @@ function rename(button, label) {
   button.title = label;
 }
 
-/** Copies a text. Browsers have the Clipboard API on HTTPS and localhost only; elsewhere, the old command copies a field. */
+/** Copies text. The Clipboard API needs HTTPS or localhost, so other pages fall back to `execCommand` on a field. */
 async function copyText(text, field) {
   field.value = text;
   field.select();

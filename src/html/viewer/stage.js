@@ -1,12 +1,12 @@
-// The area that shows an image: zoom, rotation, messages.
+// The area that shows an image, with zoom, rotation and messages.
 
 const MARGIN = 16;
-/** The buttons are below the image on a phone. */
+/** Bottom margin on phones, where the buttons are below the image. */
 const MARGIN_OF_BUTTONS = 76;
 const PHONE = "(max-width: 40rem)";
-/** A second home view is offered if it is this much nearer than the whole image, as for panoramas and scrolls. */
+/** Minimum ratio between the fill and whole-image zooms for offering a second home view, as for panoramas and scrolls. */
 const MIN_FILL_RATIO = 2;
-/** Time without a movement after which a view is written into the URL. Browsers limit how often that may happen. */
+/** Delay after the last movement before the view is written to the URL. Browsers limit how often the URL can change. */
 const VIEW_DELAY_MS = 250;
 const MIN_SWIPE = 60;
 
@@ -49,10 +49,11 @@ class Stage {
       iconButton("rotate", text("rotate"), "R", () => this.rotate(90)), this.spread, this.fullScreen, this.scale);
   }
 
-  /** Creates OpenSeadragon, which needs the element's size, so the stage must be in the document. */
+  /** Creates the OpenSeadragon viewer. The stage must already be in the document, because OpenSeadragon needs its size. */
   start() {
-    // A Content-Security-Policy may forbid the style element that OpenSeadragon adds. It adds none if it finds its mark, which
-    // this element has, although it isn't a style element of HTML; the stylesheet of the viewer has the rule.
+    // A Content-Security-Policy may forbid the style element that OpenSeadragon adds. It doesn't add one if it finds
+    // its marker, so this adds a marked element that isn't an HTML style element. The viewer's stylesheet has the rule
+    // instead.
     if (!document.querySelector("style[data-openseadragon-mobile-css]")) {
       const mark = document.createElementNS(null, "style");
       mark.setAttribute("data-openseadragon-mobile-css", "true");
@@ -72,7 +73,7 @@ class Stage {
     this.osd.addHandler("update-viewport", () => this.#viewChanged());
     this.osd.addHandler("resize", () => this.#resized());
     this.osd.addHandler("canvas-key", (event) => this.#key(event));
-    // Once somebody has moved the image, another size of the window no longer brings back what the link shows.
+    // Once the user has moved the image, resizing the window no longer restores the view from the link.
     for (const name of ["canvas-drag", "canvas-scroll", "canvas-pinch", "canvas-double-click"]) {
       this.osd.addHandler(name, () => { this.intended = null; });
     }
@@ -86,7 +87,7 @@ class Stage {
     return { left: MARGIN, top: MARGIN, right: MARGIN, bottom: matchMedia(PHONE).matches ? MARGIN_OF_BUTTONS : MARGIN };
   }
 
-  /** Clears the stage for an image with this title, and shows a spinner. */
+  /** Clears the stage for an image with this title and shows a spinner. */
   load(title) {
     this.title = title;
     this.#clear();
@@ -94,7 +95,7 @@ class Stage {
     this.said.textContent = this.text("loading", { title });
   }
 
-  /** Shows a thumbnail in the place of the whole image until that is loaded. */
+  /** Shows a thumbnail in place of the whole image until it's loaded. */
   placehold(thumbnail) {
     if (!this.element.classList.contains("iv-loading") || this.osd.isOpen() && !this.isWhole()) return;
     this.placeholder.src = thumbnail;
@@ -110,7 +111,7 @@ class Stage {
     this.tell("");
   }
 
-  /** Shows images beside each other, given by their `info.json`, at this view of the first one. */
+  /** Shows images side by side, given their `info.json`, at this view of the first image. */
   open(informations, view, isRightToLeft) {
     this.wanted = view;
     let x = 0;
@@ -142,7 +143,7 @@ class Stage {
     this.element.classList.remove("iv-loading");
   }
 
-  /** Shows a message, alone in the middle or below an image. */
+  /** Shows a message, either alone in the middle or below an image. */
   tell(message, { isAlone = false, onRetry = null } = {}) {
     this.message.textContent = message;
     this.notice.hidden = !message;
@@ -151,7 +152,7 @@ class Stage {
     this.onRetry = onRetry;
   }
 
-  /** Clears the stage, and shows an error in its place. */
+  /** Clears the stage and shows an error. */
   fail(message, onRetry) {
     this.#clear();
     this.controls.hidden = this.navigator.hidden = true;
@@ -173,7 +174,7 @@ class Stage {
     this.osd.viewport.applyConstraints();
   }
 
-  /** Returns the zooms at which the whole world is seen, and at which it fills the stage. Both take the rotation into account. */
+  /** Returns the zoom levels that show the whole world and that fill the stage. Both take the rotation into account. */
   #fits() {
     const { viewport, world } = this.osd;
     const { width, height } = world.getHomeBounds();
@@ -197,7 +198,7 @@ class Stage {
     this.#go(this.#fits().whole, this.osd.world.getHomeBounds().getCenter(), isImmediate);
   }
 
-  /** Shows the whole height of a wide image, or the top of a high one in its whole width. */
+  /** Fits the height of a wide image, or the width of a tall image, starting at its top. */
   fill() {
     if (!this.osd.isOpen()) return;
     const { viewport, world } = this.osd;
@@ -218,7 +219,7 @@ class Stage {
     viewport.applyConstraints(isImmediate);
   }
 
-  /** Turns the image by a multiple of 90 degrees, clockwise. */
+  /** Rotates the image clockwise by a multiple of 90 degrees. */
   rotate(degrees) {
     if (!this.osd.isOpen()) return;
     const isWhole = this.isWhole();
@@ -233,7 +234,7 @@ class Stage {
     return this.osd.isOpen() && Math.abs(this.osd.viewport.getZoom() / this.#fits().whole - 1) < 0.01;
   }
 
-  /** Returns the present view: the region in pixels of the image, or null for the whole, and the rotation. */
+  /** Returns the current view: the rotation, and the region in image pixels, or null for the whole image. */
   view() {
     if (!this.osd.isOpen()) return this.wanted ?? HOME;
     const { viewport, world } = this.osd;
@@ -243,7 +244,7 @@ class Stage {
     return { region: [x, y, width, height], rotation };
   }
 
-  /** Moves to a view. A region of another shape than the stage is shown whole. */
+  /** Moves to a view. The whole region is visible even if its aspect ratio differs from the stage's. */
   show({ region, rotation }, isImmediate = false) {
     if (!this.osd.isOpen()) return;
     const { viewport, world } = this.osd;
@@ -276,11 +277,11 @@ class Stage {
     this.#shapeNavigator();
     this.osd.viewport.setMargins(this.#margins());
     this.#limitZoom();
-    // OpenSeadragon sets its own zoom right after this event, so override it in the next one.
+    // OpenSeadragon sets its own zoom right after this event, so override it in the next event.
     if (view) this.osd.addOnceHandler("viewport-change", () => this.show(view, true));
   }
 
-  /** Gives the map the shape of what is shown. It is at most 150 x 110 and at least 16 pixels thick. */
+  /** Fits the map to the aspect ratio of the displayed images. It's at most 150 x 110 pixels, and each side is at least 16 pixels. */
   #shapeNavigator() {
     const { viewport, world } = this.osd;
     const { width, height } = world.getHomeBounds();
@@ -295,7 +296,7 @@ class Stage {
     if (document.fullscreenElement) document.exitFullscreen(); else if (document.fullscreenEnabled) this.element.requestFullscreen();
   }
 
-  /** Leaves keys that have another meaning here to the viewer. */
+  /** Passes keys that have a different meaning here on to the viewer. */
   #key(event) {
     const { code } = event.originalEvent;
     this.intended = null;
@@ -303,7 +304,7 @@ class Stage {
     if (turnsPages || /^(Key[RFJK]|Digit0|Numpad0)$/.test(code)) event.preventDefaultAction = true;
   }
 
-  /** Turns pages by swipes, while there is nothing to move. */
+  /** Turns pages on swipes while the whole image is visible. */
   #watchSwipes() {
     let start = null;
     this.osd.addHandler("canvas-press", ({ position }) => { start = this.isWhole() ? position : null; });

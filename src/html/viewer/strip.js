@@ -1,8 +1,8 @@
-// The strip of thumbnails.
+// The thumbnail strip.
 
 const STRIP_HEIGHT = 58;
 
-/** A row of thumbnails. It is a single tab stop: arrow keys move the focus, and Enter or Space selects an image. */
+/** A row of thumbnails. It's a single tab stop. Arrow keys move the focus, and Enter or Space selects an image. */
 class Strip {
   constructor({ label, isRightToLeft, thumbnail, onSelect }) {
     this.isRightToLeft = isRightToLeft;
@@ -13,7 +13,7 @@ class Strip {
     this.buttons = new Map();
   }
 
-  /** Shows these images. Thumbnails that are there already stay. */
+  /** Shows these images, reusing existing thumbnails. */
   update(images) {
     const buttons = images.map((image) => {
       if (!this.buttons.has(image.id)) this.buttons.set(image.id, this.#button(image));
@@ -24,7 +24,7 @@ class Strip {
     this.element.hidden = images.length < 2;
   }
 
-  /** Marks the images that are shown. */
+  /** Marks the images currently shown. */
   mark(shown) {
     const ids = new Set(shown.map((image) => image.id));
     const first = this.buttons.get(shown[0]?.id);
@@ -33,7 +33,7 @@ class Strip {
       button.tabIndex = button === first ? 0 : -1;
     }
     if (!first || this.element.hidden) return;
-    // Not `scrollIntoView`, which would scroll the page, too.
+    // `scrollIntoView` would scroll the page, too.
     const { left, width } = first.getBoundingClientRect();
     const strip = this.element.getBoundingClientRect();
     const off = left + width / 2 - (strip.left + strip.width / 2);
@@ -45,7 +45,7 @@ class Strip {
     const button = make("button", { type: "button", title: image.title, "aria-label": image.title, tabindex: "-1" });
     const shape = image.width && image.height ? image.width / image.height : 0.75;
     button.style.width = `${Math.round(Math.min(150, Math.max(40, STRIP_HEIGHT * shape)))}px`;
-    // Wide images are shown whole. Tall images fill the button, because very narrow ones would look like a line.
+    // Wide images are shown whole. Tall images fill the button, because a very narrow image would look like a line.
     const picture = make("img", { alt: "", loading: "lazy", decoding: "async", class: shape > 1 ? "iv-whole" : "" });
     picture.addEventListener("error", () => picture.remove());
     whenSeen(button, () => this.thumbnail(image).then((url) => { if (url) picture.src = url; }, () => {}));
@@ -70,7 +70,7 @@ class Strip {
 
 const isStill = () => matchMedia("(prefers-reduced-motion: reduce)").matches;
 
-/** Calls `act` once the element is almost visible. */
+/** Calls `act` once the element is about to become visible. */
 function whenSeen(element, act) {
   const observer = new IntersectionObserver(([entry]) => {
     if (!entry.isIntersecting) return;

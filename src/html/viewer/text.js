@@ -1,4 +1,4 @@
-// Texts of the interface. A language that isn't here falls back to English.
+// Interface texts. Missing languages fall back to English.
 const TEXTS = {
   en: {
     images: "Images", view: "View", zoomIn: "Zoom in", zoomOut: "Zoom out", whole: "Whole image", fitHeight: "Fit height",
@@ -62,7 +62,7 @@ const TEXTS = {
   },
 };
 
-/** Returns the language of an element's interface, and a function that returns a text with its values filled in. */
+/** Returns an element's interface language, and a function that returns a text with its values filled in. */
 function textsFor(element) {
   const wanted = element.closest("[lang]")?.lang.toLowerCase().split("-")[0];
   const language = wanted in TEXTS ? wanted : "en";

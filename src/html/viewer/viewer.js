@@ -1,6 +1,6 @@
-// The viewer: its images, the bar below them, the URL, and keys.
+// The viewer: its images, the bar below them, the URL and keyboard shortcuts.
 
-/** Time between two looks at a list of images that grows. */
+/** Polling interval for a growing list of images. */
 const POLL_MS = 700;
 const MAX_FAILED_POLLS = 3;
 
@@ -13,7 +13,7 @@ class Viewer {
     this.isRightToLeft = direction === "right-to-left";
     this.isSpread = false;
     this.images = this.#normalized(images ? JSON.parse(document.getElementById(images).textContent) : imagesOf(root));
-    // Thumbnails wait until it is known where the files are.
+    // Thumbnails wait until the files have been located.
     this.ready = this.places.here ? new Promise((resolve) => { this.settlePlaces = resolve; }) : Promise.resolve();
     this.#build();
     this.stage.start();
@@ -27,7 +27,7 @@ class Viewer {
     return this.stage.osd;
   }
 
-  /** Fills in what the list leaves out. Later images with the identifier of an earlier one are left out. */
+  /** Fills in defaults for missing values. Drops images with the same identifier as an earlier image. */
   #normalized(list) {
     const { credit, rights } = this.root.dataset;
     const known = new Map();
@@ -70,7 +70,7 @@ class Viewer {
       make("div", { class: "iv-actions" }, this.download.element, this.embed, this.copy, this.details, this.hidden));
   }
 
-  /** Opens the image that the URL names, or the first one. */
+  /** Opens the image named in the URL, or the first image. */
   #begin() {
     this.strip.update(this.images);
     const { updates } = this.root.dataset;
@@ -84,16 +84,16 @@ class Viewer {
     return this.images[this.index];
   }
 
-  /** Returns the images shown together with this one: a page of a book and the page across, or one. */
+  /** Returns the images to show for this index: a book page and its facing page, or a single image. */
   #shownWith(index) {
     if (!this.isSpread || index === 0) return [this.images[index]];
     const first = index - (index + 1) % 2;
     return this.images.slice(first, first + 2);
   }
 
-  /** Opens an image. `isStep` adds it to the history, so that Back returns to the one before. */
+  /** Opens an image. `isStep` adds it to the history, so Back returns to the previous image. */
   async open(index, { view = HOME, isStep = false, isRetry = false } = {}) {
-    // Back returns to the view that was left. Without a step, the URL has the new view already.
+    // Back returns to the previous view, so save it first. Without a step, the URL already has the new view.
     if (isStep) this.#writeView();
     const shown = this.#shownWith(index);
     this.index = this.images.indexOf(shown[0]);
@@ -134,7 +134,7 @@ class Viewer {
     const [first] = informations;
     this.information = first;
     if (this.image.width !== first.width || this.image.height !== first.height) {
-      // The image was replaced after the list was written, or the list doesn't have its size.
+      // The image was replaced after the list was written, or its size wasn't listed.
       Object.assign(this.image, { width: first.width, height: first.height, tiles: null, objects: null, bytes: null });
     }
     this.#describe(title);
@@ -185,7 +185,7 @@ class Viewer {
     return to >= 0 && to < this.images.length ? this.images[to] : undefined;
   }
 
-  /** Shows the next image, or the previous one if `step` is negative. */
+  /** Shows the next image, or the previous image if `step` is negative. */
   turn(step) {
     const neighbor = this.index === undefined ? undefined : this.#neighbor(step);
     if (neighbor) this.open(this.images.indexOf(neighbor), { isStep: true });
@@ -205,7 +205,7 @@ class Viewer {
     return window.iiifViewer.viewers[0] === this || window.iiifViewer.viewers.length === 0;
   }
 
-  /** Opens what the URL names. A fragment that names no image, such as one for another part of the page, is left alone. */
+  /** Opens the image and view in the URL. Ignores fragments that don't name an image, such as anchors elsewhere on the page. */
   #followUrl(isFirst = false) {
     if (!this.ownsUrl && !isFirst) return;
     const { id, isSpread, ...view } = parseFragment(this.ownsUrl ? location.hash : "");
@@ -221,7 +221,7 @@ class Viewer {
     if (this.image && this.osd.isOpen()) this.#writeUrl(false, this.stage.view());
   }
 
-  /** Writes the image and its view into the URL. */
+  /** Writes the image and its view to the URL. */
   #writeUrl(isStep, view) {
     if (!this.ownsUrl) return;
     const fragment = formatFragment({ id: this.image.id, isSpread: this.isSpread, ...view });
@@ -247,7 +247,7 @@ class Viewer {
       n: () => this.turn(1), p: () => this.turn(-1),
     };
     const isOnCanvas = this.stage.canvas.contains(target);
-    // On the canvas, OpenSeadragon zooms by keys itself.
+    // On the canvas, OpenSeadragon handles zoom keys itself.
     if (!isOnCanvas) Object.assign(actions, { "+": () => this.stage.zoomBy(2), "=": () => this.stage.zoomBy(2), "-": () => this.stage.zoomBy(0.5) });
     const action = Object.hasOwn(actions, key) && actions[key];
     if (action) {
@@ -259,7 +259,7 @@ class Viewer {
     }
   }
 
-  /** Turns pages by the arrow keys while there is nothing to move, and by Page Up and Page Down. */
+  /** Turns pages with Page Up and Page Down, and with the arrow keys while the whole image is visible. */
   #turnByKey(event) {
     if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
     const forward = this.isRightToLeft ? -1 : 1;
@@ -270,7 +270,7 @@ class Viewer {
     this.turn(step);
   }
 
-  /** Follows a list of images that are being published. */
+  /** Polls a list of images that are still being published. */
   async #followList(address) {
     for (let failures = 0; failures < MAX_FAILED_POLLS;) {
       try {
@@ -288,7 +288,7 @@ class Viewer {
 
   #receive({ images, total, failed, done }) {
     const before = this.image;
-    // The images that are there already keep what is known of them.
+    // Images already on the page keep their known values.
     const known = new Map(this.images.map((image) => [image.id, image]));
     this.images = this.#normalized(images).map((image) => known.get(image.id) ?? image);
     this.strip.update(this.images);
@@ -314,7 +314,7 @@ class Viewer {
 
 const rightsOf = (information) => [information?.rights, information?.license].flat().find((text) => typeof text === "string");
 
-/** Returns the images of a list that works without scripts: its items' `data-` attributes. */
+/** Returns the images from the `data-` attributes of a list that works without JavaScript. */
 function imagesOf(root) {
   return [...root.querySelectorAll("[data-info]")].map((item) => {
     const { id, info, title, width, height, credit, rights, embed, thumbnail } = item.dataset;

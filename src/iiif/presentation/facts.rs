@@ -1,9 +1,9 @@
-//! Dates and places, for timelines and maps.
+//! Dates and places for timelines and maps.
 
 use serde_json::Number;
 use std::str::FromStr;
 
-/// A date for timelines, as a point in time ([navDate](https://iiif.io/api/presentation/3.0/#navdate)).
+/// A point in time for use in timelines ([navDate](https://iiif.io/api/presentation/3.0/#navdate)).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NavDate(String);
 
@@ -15,7 +15,7 @@ pub struct NavDateError(String);
 impl FromStr for NavDate {
     type Err = NavDateError;
 
-    /// Parses a year, month, day or time. The time zone is UTC unless there is one.
+    /// Parses a year, month, day or time. The time zone defaults to UTC.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let refused = || NavDateError(text.to_owned());
         let (date, time) = text.split_once(['T', ' ']).map_or((text, None), |(date, time)| (date, Some(time)));
@@ -26,14 +26,14 @@ impl FromStr for NavDate {
 }
 
 impl NavDate {
-    /// Returns the date and time, with a time zone.
+    /// Returns the date and time with a time zone.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }
 }
 
-/// Adds the month and the day to a date if they are missing.
+/// Returns a date with the month and day filled in if they're missing.
 fn full_date(date: &str) -> Option<String> {
     let (sign, digits) = date.strip_prefix('-').map_or(("", date), |rest| ("-", rest));
     let mut parts = digits.split('-');
@@ -53,7 +53,7 @@ fn days(year: u32, month: u32) -> u32 {
     }
 }
 
-/// Adds seconds and a time zone to a time if they are missing.
+/// Returns a time with seconds and a time zone added if they're missing.
 fn full_time(time: &str) -> Option<String> {
     let zone_start = time.find(['Z', '+', '-']).unwrap_or(time.len());
     let (clock, zone) = time.split_at(zone_start);
@@ -94,8 +94,8 @@ pub struct PlaceError(String);
 impl FromStr for Place {
     type Err = PlaceError;
 
-    /// Parses a latitude and a longitude in decimal degrees. Numbers have decimal commas if a semicolon or a space alone
-    /// separates them.
+    /// Parses a latitude and longitude in decimal degrees. Commas count as decimal separators if only a semicolon or
+    /// space separates the numbers.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let refused = || PlaceError(text.to_owned());
         let commas = text.matches(',').count();

@@ -1,10 +1,10 @@
-//! Links from objects to pages and files, and to the people who provide them.
+//! Links from objects to web pages, files and providers.
 
 use super::LanguageMap;
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use std::str::FromStr;
 
-/// Characters that have no place in a URL, or that end an attribute or a text in HTML.
+/// Characters that aren't allowed in URLs, or that could end an HTML attribute or text.
 const UNSAFE: &AsciiSet = &CONTROLS
     .add(b' ')
     .add(b'"')
@@ -18,7 +18,7 @@ const UNSAFE: &AsciiSet = &CONTROLS
     .add(b'|')
     .add(b'}');
 
-/// An absolute `http` or `https` URL without a password. All other characters than those of URLs are percent-encoded.
+/// An absolute `http` or `https` URL without a password. Characters that aren't allowed in URLs are percent-encoded.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WebUrl(String);
 
@@ -48,7 +48,7 @@ impl FromStr for WebUrl {
 }
 
 impl WebUrl {
-    /// Returns the URL.
+    /// Returns the URL as a string slice.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -63,7 +63,7 @@ impl WebUrl {
             .map_or(host, |(host, _)| host)
     }
 
-    /// Returns the decoded last segment of the path.
+    /// Returns the path's last segment, decoded.
     fn file_name(&self) -> Option<String> {
         let rest = self.0.split_once("://")?.1;
         let path = rest.split(['?', '#']).next()?.split_once('/')?.1;
@@ -71,7 +71,7 @@ impl WebUrl {
         percent_encoding::percent_decode_str(name).decode_utf8().ok().map(std::borrow::Cow::into_owned)
     }
 
-    /// Returns the media type and the type of resource, according to the extension.
+    /// Returns the media type and resource type based on the file extension.
     pub(super) fn media(&self) -> Option<(&'static str, &'static str)> {
         let name = self.file_name()?.to_lowercase();
         let (_, extension) = name.rsplit_once('.')?;
@@ -79,7 +79,7 @@ impl WebUrl {
     }
 }
 
-/// Extensions with their media types and types of resources.
+/// File extensions with their media types and resource types.
 const MEDIA: [(&str, &str, &str); 34] = [
     ("pdf", "application/pdf", "Text"),
     ("epub", "application/epub+zip", "Text"),
@@ -120,20 +120,20 @@ const MEDIA: [(&str, &str, &str); 34] = [
 /// A link with a label.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Link {
-    /// Target of the link.
+    /// The link's target.
     pub url: WebUrl,
     /// Label, which may be empty.
     pub label: LanguageMap,
 }
 
 impl Link {
-    /// Returns the label of a file, which defaults to its name.
+    /// Returns the label for a link to a file. Defaults to the file name.
     pub(super) fn file_label(&self) -> LanguageMap {
         let name = || self.url.file_name().unwrap_or_else(|| self.url.host().to_owned());
         if self.label.is_empty() { LanguageMap::new(None, name()) } else { self.label.clone() }
     }
 
-    /// Returns the label of a page, which defaults to the name of its host.
+    /// Returns the label for a link to a page. Defaults to the host name.
     pub(super) fn page_label(&self) -> LanguageMap {
         if self.label.is_empty() { LanguageMap::new(None, self.url.host()) } else { self.label.clone() }
     }
@@ -145,9 +145,9 @@ impl Link {
 pub struct Agent {
     /// Name.
     pub name: LanguageMap,
-    /// Home page, which also identifies the agent.
+    /// Home page. Its URL also identifies the agent.
     pub homepage: WebUrl,
-    /// Logo, as an image.
+    /// URL of a logo image.
     pub logo: Option<WebUrl>,
 }
 

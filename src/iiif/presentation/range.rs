@@ -5,10 +5,10 @@ use super::LanguageMap;
 /// Maximum depth of a table of contents.
 const MAX_DEPTH: usize = 8;
 
-/// Separator of the entries in a path.
+/// Separator between entries in a path.
 const SEPARATOR: &str = " > ";
 
-/// An entry of a table of contents as a path of labels, such as `Part 1 > Chapter 2`.
+/// Path of labels to a table of contents entry, such as `Part 1 > Chapter 2`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RangePath(Vec<LanguageMap>);
 
@@ -16,7 +16,7 @@ pub struct RangePath(Vec<LanguageMap>);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum RangePathError {
-    /// An entry has no label.
+    /// An entry in the path is empty.
     #[error("an entry is empty: write `Part 1 > Chapter 2`")]
     Empty,
     /// The path has too many entries.
@@ -25,7 +25,7 @@ pub enum RangePathError {
 }
 
 impl RangePath {
-    /// Parses a path. Its labels are in the given language.
+    /// Parses a path with labels in the given language.
     ///
     /// # Errors
     /// Returns an error if an entry is empty or the path is too deep.
@@ -41,10 +41,10 @@ impl RangePath {
     }
 }
 
-/// A range: an entry of a table of contents with its pages.
+/// A table of contents entry and its pages.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Range {
-    /// Number that is unique within the manifest, counting from 1 in the order of the table of contents.
+    /// Number that's unique within the manifest, counting from 1 in table of contents order.
     pub(super) number: usize,
     pub(super) label: LanguageMap,
     pub(super) items: Vec<RangeItem>,
@@ -58,8 +58,8 @@ pub(super) enum RangeItem {
     Range(Range),
 }
 
-/// Creates a table of contents from the entries of each page. A page without entries belongs to the last entry of the
-/// page before it.
+/// Returns a table of contents built from each page's entries. A page without entries belongs to the previous page's
+/// last entry.
 pub(crate) fn contents(pages: impl IntoIterator<Item = Vec<RangePath>>) -> Vec<Range> {
     let mut top = Vec::new();
     let mut last: Option<RangePath> = None;
@@ -75,7 +75,7 @@ pub(crate) fn contents(pages: impl IntoIterator<Item = Vec<RangePath>>) -> Vec<R
     ranges
 }
 
-/// Adds a page to the range at the end of a path, creating ranges on the way.
+/// Adds a page to the range at the end of a path, creating missing ranges along the way.
 fn add(items: &mut Vec<RangeItem>, labels: &[LanguageMap], page: usize) {
     let Some((label, rest)) = labels.split_first() else {
         if items.last() != Some(&RangeItem::Canvas(page)) {
@@ -116,7 +116,7 @@ fn number(ranges: &mut [Range], last: &mut usize) {
 mod tests {
     use super::*;
 
-    /// Shows a table of contents, such as `1 Part(0 2 Chapter(1))`.
+    /// Formats a table of contents like `1 Part(0 2 Chapter(1))`.
     fn shown(range: &Range) -> String {
         let item = |item: &RangeItem| match item {
             RangeItem::Canvas(index) => index.to_string(),

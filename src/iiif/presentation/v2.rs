@@ -1,7 +1,7 @@
-//! Documents of [Presentation API 2.1](https://iiif.io/api/presentation/2.1/), for viewers and aggregators that don't
+//! [Presentation API 2.1](https://iiif.io/api/presentation/2.1/) documents, for viewers and aggregators that don't
 //! support version 3.
 //!
-//! Each type borrows from the document it serializes. Properties are written in the order of the fields.
+//! Each type borrows from the document it serializes. Properties are written in field order.
 
 use super::range::RangeItem;
 use super::{
@@ -14,10 +14,10 @@ use serde::{Deserialize, Serialize, Serializer};
 
 const CONTEXT: &str = "http://iiif.io/api/presentation/2/context.json";
 
-/// Media type of manifests and collections.
+/// Media type for manifests and collections.
 pub(super) const CONTENT_TYPE: &str = "application/ld+json;profile=\"http://iiif.io/api/presentation/2/context.json\"";
 
-/// Label of canvases without one, which this version requires.
+/// Label for canvases without a label. This version requires labels.
 const NO_LABEL: &str = "[no label]";
 
 /// Returns the URI of a manifest or collection, or `None` for any other document.
@@ -40,7 +40,7 @@ fn type_of(kind: Kind) -> &'static str {
     }
 }
 
-/// Manifest in version 2.
+/// A version 2 manifest.
 #[derive(Serialize)]
 pub(super) struct ManifestV2<'a> {
     #[serde(rename = "@context")]
@@ -101,7 +101,7 @@ struct DescriptionV2<'a> {
 
 impl<'a> From<&'a Description> for DescriptionV2<'a> {
     fn from(description: &'a Description) -> Self {
-        // The name of a provider is the closest thing to an attribution, if there is none.
+        // Without an attribution, the provider's name is the closest substitute.
         let provider = description.provider.first().map(|agent| &agent.name);
         let attribution = description.attribution.as_ref().map(|statement| &statement.value).or(provider);
         Self {
@@ -112,7 +112,7 @@ impl<'a> From<&'a Description> for DescriptionV2<'a> {
             attribution: attribution.map(Texts),
             logo: description.provider.iter().filter_map(|agent| Some(agent.logo.as_ref()?.as_str())).collect(),
             viewing_direction: description.viewing_direction,
-            // This version has no hint for pages without an order.
+            // This version doesn't have a hint for unordered pages.
             viewing_hint: description.behavior.filter(|behavior| *behavior != Behavior::Unordered),
             related: description.homepage.iter().map(LinkV2::page).collect(),
             see_also: description.see_also.iter().map(LinkV2::data).collect(),
@@ -134,12 +134,12 @@ impl<'a> From<&'a Metadata> for MetadataV2<'a> {
     }
 }
 
-/// Text as a string, or as a list of values with their languages
+/// Text, serialized as a string or as a list of values with languages
 /// ([4.3](https://iiif.io/api/presentation/2.1/#language-of-property-values)).
 struct Texts<'a>(&'a LanguageMap);
 
 impl<'a> Texts<'a> {
-    /// Returns `None` for an empty text, which is left out.
+    /// Returns the text, or `None` if it's empty, which leaves out the property.
     fn unless_empty(text: &'a LanguageMap) -> Option<Self> {
         (!text.is_empty()).then_some(Self(text))
     }
@@ -238,7 +238,7 @@ struct CanvasV2<'a> {
     images: [AnnotationV2<'a>; 1],
 }
 
-/// Label that is required.
+/// A required label.
 #[derive(Serialize)]
 #[serde(untagged)]
 enum LabelV2<'a> {
@@ -257,10 +257,10 @@ struct AnnotationV2<'a> {
     on: &'a str,
 }
 
-/// The URIs of annotations start with the canvas URI.
+/// Annotation URIs start with the canvas URI.
 impl<'a> From<&'a Canvas> for CanvasV2<'a> {
     fn from(canvas: &'a Canvas) -> Self {
-        // Viewers of this version don't read the physical size of pixels.
+        // Viewers for this version don't read the physical size of pixels.
         let Canvas { id, label, summary, size, thumbnail, body, scale: _ } = canvas;
         let annotation = AnnotationV2 {
             id: format!("{id}/image"),
@@ -339,7 +339,7 @@ struct RangeV2<'a> {
     canvases: Vec<&'a str>,
 }
 
-/// Returns all ranges of a manifest in one list, the root first.
+/// Returns all of a manifest's ranges in a flat list that starts with the root.
 fn structures(manifest: &Manifest) -> Vec<RangeV2<'_>> {
     if manifest.contents.is_empty() {
         return Vec::new();
@@ -382,7 +382,7 @@ fn range_id(manifest: &Manifest, number: usize) -> String {
     format!("{}/range/{number}", manifest.id)
 }
 
-/// Collection in version 2.
+/// A version 2 collection.
 #[derive(Serialize)]
 pub(super) struct CollectionV2<'a> {
     #[serde(rename = "@context")]

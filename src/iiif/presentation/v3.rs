@@ -23,9 +23,10 @@ use std::collections::BTreeMap;
 
 const CONTEXT: &str = "http://iiif.io/api/presentation/3/context.json";
 
-/// Context of the navPlace extension.
+/// JSON-LD context of the navPlace extension.
 const NAV_PLACE_CONTEXT: &str = "http://iiif.io/api/extension/navplace/context.json";
-/// Context and profile of the [service of physical dimensions](https://iiif.io/api/annex/services/#physical-dimensions).
+/// JSON-LD context and profile of the [physical dimensions
+/// service](https://iiif.io/api/annex/services/#physical-dimensions).
 const DIMENSIONS_CONTEXT: &str = "http://iiif.io/api/annex/services/physdim/1/context.json";
 const DIMENSIONS_PROFILE: &str = "http://iiif.io/api/annex/services/physdim";
 
@@ -82,7 +83,7 @@ pub(super) fn canvases(body: &[u8]) -> Option<Vec<StoredCanvas>> {
     if r#type == type_of(Kind::Manifest) { items.into_iter().map(canvas).collect() } else { None }
 }
 
-/// Returns the thumbnail of a manifest, without its image service, or `None` for any other document.
+/// Returns a manifest's thumbnail without its image service, or `None` if the document isn't a manifest.
 pub(super) fn manifest_thumbnail(body: &[u8]) -> Option<Picture> {
     #[derive(Deserialize)]
     struct Document {
@@ -100,7 +101,7 @@ pub(super) fn manifest_thumbnail(body: &[u8]) -> Option<Picture> {
     Some(Picture::new(id, Size::new(width, height).ok()?))
 }
 
-/// Returns the label of a collection, or `None` for any other document.
+/// Returns a collection's label, or `None` if the document isn't a collection.
 pub(super) fn collection_label(body: &[u8]) -> Option<LanguageMap> {
     #[derive(Deserialize)]
     struct Document {
@@ -118,7 +119,7 @@ pub(super) fn collection_label(body: &[u8]) -> Option<LanguageMap> {
     (r#type == type_of(Kind::Collection) && !map.is_empty()).then_some(map)
 }
 
-/// Returns the scale in a service of physical dimensions, or `None` for any other service.
+/// Returns the scale from a physical dimensions service, or `None` for any other service.
 fn scale(service: &Value) -> Option<PhysicalScale> {
     let text = |key| service.get(key)?.as_str();
     let length = service.get("physicalScale")?.as_f64().filter(|_| text("profile") == Some(DIMENSIONS_PROFILE))?;
@@ -132,7 +133,7 @@ fn type_of(kind: Kind) -> &'static str {
     }
 }
 
-/// Context of a document. Extensions come before the context of this version.
+/// A document's JSON-LD context. Extensions come before this version's context.
 #[derive(Serialize)]
 #[serde(untagged)]
 enum Context {
@@ -308,8 +309,8 @@ struct CanvasV3<'a> {
     items: [AnnotationPage<'a>; 1],
 }
 
-/// Service of physical dimensions. It has the keys of version 2, like all services from before version 3, and an `@id`
-/// because version 3 asks for one.
+/// Physical dimensions service. It uses version 2 keys, like all services defined before version 3, and has an `@id`
+/// because version 3 requires one.
 #[derive(Serialize)]
 struct DimensionsV3 {
     #[serde(rename = "@context")]

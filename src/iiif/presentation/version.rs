@@ -61,17 +61,17 @@ impl PresentationVersion {
         }
     }
 
-    /// Returns the canvases of a manifest in version 3, which is always written, or `None` for any other document.
+    /// Returns the canvases from a version 3 manifest, or `None` for any other document. Version 3 is always written.
     pub(crate) fn canvases(body: &[u8]) -> Option<Vec<StoredCanvas>> {
         v3::canvases(body)
     }
 
-    /// Returns the label of a collection in version 3, or `None` for any other document.
+    /// Returns the label from a version 3 collection, or `None` for any other document.
     pub(crate) fn collection_label(body: &[u8]) -> Option<LanguageMap> {
         v3::collection_label(body)
     }
 
-    /// Returns the thumbnail of a manifest in version 3, or `None` for any other document.
+    /// Returns the thumbnail from a version 3 manifest, or `None` for any other document.
     pub(crate) fn manifest_thumbnail(body: &[u8]) -> Option<Picture> {
         v3::manifest_thumbnail(body)
     }

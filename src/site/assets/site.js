@@ -5,7 +5,7 @@ const at = (id) => document.getElementById(id);
 const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
 const number = (value) => String(value).replace(/\B(?=(\d{3})+$)/g, T.group);
 
-/** Creates an element. Text is never HTML. */
+/** Creates an element. Text is never parsed as HTML. */
 function element(name, properties = {}, ...children) {
   const made = document.createElement(name);
   for (const [key, value] of Object.entries(properties)) {
@@ -17,7 +17,7 @@ function element(name, properties = {}, ...children) {
   return made;
 }
 
-/** Creates an icon of constant paths. */
+/** Creates an icon from constant paths. */
 function icon(paths) {
   const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
   svg.setAttribute("viewBox", "0 0 20 20");
@@ -28,20 +28,20 @@ function icon(paths) {
   return svg;
 }
 
-// Encodes a path as the links in the pages are.
+// Encodes a path the same way as the links in the pages.
 const encoded = (path) => path.split("/").map((part) => encodeURIComponent(part).replace(/[!'()*]/g, (c) => `%${c.charCodeAt(0).toString(16).toUpperCase()}`)).join("/");
 
 /* ---- Search ------------------------------------------------------------------------------------------------------- */
 
-const RESULTS = 30; // objects that are shown at a time
-const VALUES = 8; // values of a facet that are shown at first
+const RESULTS = 30; // objects to show at a time
+const VALUES = 8; // values to show per facet before expanding it
 
-// The same rules as for the words of the index.
+// These rules must match those used to build the index.
 const MAX_WORD = 32;
 const JOINED = /[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3005-\u30ff\u3400-\u9fff\uf900-\ufaff\u{20000}-\u{3ffff}]/u;
 const plainText = (text) => text.normalize("NFKD").replace(/\p{M}/gu, "").toLowerCase().replace(/\p{M}/gu, "");
 
-/** Splits a query into groups of words. The pairs of a script without spaces belong together; the last word may be incomplete. */
+/** Splits a query into groups of words. Character pairs from a script without spaces form one group. The last word may be incomplete. */
 function queryWords(text) {
   const words = [];
   for (const run of plainText(text).match(/[\p{Alphabetic}\p{N}]+/gu) ?? []) {
@@ -74,7 +74,7 @@ class Index {
     return this;
   }
 
-  /** Loads a file of the index once. */
+  /** Loads an index file, unless it's already loaded. */
   file(name) {
     if (!this.files.has(name)) {
       const load = fetch(`${this.base}search/${name}.json`).then((response) => {
@@ -87,7 +87,7 @@ class Index {
     return this.files.get(name);
   }
 
-  /** The documents of a part that have a word, with 2 for titles and 1 for other text. */
+  /** Returns the documents in a shard that contain a word, scored 2 for titles and 1 for other text. */
   async documents(shard, { word, open }) {
     const isPrefix = open && ([...word].length > 1 || JOINED.test(word));
     const last = isPrefix ? `${word}\uffff` : word;
@@ -110,7 +110,7 @@ class Index {
     return found;
   }
 
-  /** All matching documents of a part: number, score and place by title. */
+  /** Returns all matching documents in a shard, each with its number, score and position by title. */
   async search(shard, words, filters, needsColumns) {
     const found = await Promise.all(words.map((word) => this.documents(shard, word)));
     const columns = needsColumns ? await this.file(shard.columns) : null;
@@ -143,7 +143,7 @@ class Index {
   }
 }
 
-/** An object in the list, with the same elements as in the pages. */
+/** Creates a list entry for an object, with the same elements as in the pages. */
 function card([id, title, lang, dir, base, sizes, pages, caption]) {
   const ratio = Math.min(3, Math.max(0.5, sizes[0][0] / sizes[0][1]));
   const source = (size) => `${base.includes("://") ? "" : root}${base}/full/${size[0]},${size[1]}/0/default.jpg`;
@@ -158,7 +158,7 @@ function card([id, title, lang, dir, base, sizes, pages, caption]) {
   return element("li", { class: `card r${String(Math.round(ratio * 10)).padStart(2, "0")}` }, link);
 }
 
-/** The list of objects with search, filters and sorting. Its state is in the URL. */
+/** The list of objects with search, filters and sorting. The URL holds its state. */
 class List {
   constructor() {
     this.initial = { cards: [...at("grid").children], count: at("count").textContent };
@@ -168,7 +168,7 @@ class List {
     at("search").addEventListener("submit", (event) => { event.preventDefault(); clearTimeout(this.timer); this.changed({ q: at("q").value }); });
     addEventListener("popstate", () => this.restore());
     this.restore();
-    // The filters are there before the first query.
+    // Show the filters before the first query.
     const idle = window.requestIdleCallback ?? ((act) => setTimeout(act, 200));
     idle(() => this.load().then(() => this.showFilters(null), () => {}));
     at("q").addEventListener("focus", () => this.load().catch(() => {}), { once: true });
@@ -264,7 +264,7 @@ class List {
       await this.append(index, found, run);
     } catch (error) {
       if (run !== this.run) return;
-      // The index may have been replaced since its directory was loaded.
+      // The index may have been replaced after its directory was loaded.
       if (!isRetry) return this.show(true);
       at("count").textContent = T.search_failed;
       console.warn(error);
@@ -288,7 +288,7 @@ class List {
     }
   }
 
-  /** Shows the values to filter by, with the numbers of objects in `found`, or in the whole collection. */
+  /** Shows the values to filter by, with object counts for `found` or for the whole collection. */
   showFilters(found) {
     if (!this.facets) return;
     this.facets.forEach((facet, place) => {
@@ -297,7 +297,7 @@ class List {
       for (const result of found ?? []) for (const value of result.values[place]) counts.set(value, (counts.get(value) ?? 0) + 1);
       const chosen = this.state.filters.get(facet.name) ?? [];
       const values = facet.values.map(([name], value) => ({ name, count: counts.get(value) ?? 0, on: chosen.includes(name) }));
-      // Further values of a facet with a chosen one stay, because they add objects.
+      // Keep the other values of a facet once one is selected, because selecting them adds objects.
       const shown = values.filter(({ count, on }) => count || on || chosen.length).sort((a, b) => b.on - a.on || b.count - a.count);
       const focused = facet.list.contains(document.activeElement) ? document.activeElement.value : null;
       const item = ({ name, count, on }) => element("li", {}, element("label", {},
@@ -317,9 +317,9 @@ class List {
 
 /* ---- Viewer ------------------------------------------------------------------------------------------------------- */
 
-const MIN_DOWNLOAD = 400; // longer side of the smallest picture that is worth downloading, in pixels
+const MIN_DOWNLOAD = 400; // longer side of the smallest picture worth downloading, in pixels
 
-/** Zooms into the images of an object. The page and the view are in the URL. */
+/** Deep-zoom viewer for an object's images. The URL holds the page and the view. */
 class Viewer {
   constructor(stage) {
     this.stage = stage;
@@ -377,7 +377,8 @@ class Viewer {
   }
 
   start() {
-    // OpenSeadragon adds a style unless it finds one, and the policy forbids that. The stylesheet has its rule.
+    // OpenSeadragon adds a style element unless it finds one, but the policy forbids that. Our stylesheet has the rule
+    // instead.
     const place = document.createElementNS("http://www.w3.org/1998/Math/MathML", "style");
     place.setAttribute("data-openseadragon-mobile-css", "");
     document.head.append(place);
@@ -422,7 +423,7 @@ class Viewer {
     this.stage.append(turn);
   }
 
-  /** The pages that are shown together with a page. The first page is a cover. */
+  /** Returns the pages to show side by side for a page. The first page is the cover and stands alone. */
   spread(page) {
     if (!this.spreads || page === 0) return [page];
     const first = page % 2 ? page : page - 1;
@@ -451,7 +452,7 @@ class Viewer {
     this.moved();
   }
 
-  /** Opens a page, as a new step in the browser's history. */
+  /** Opens a page as a new entry in the browser's history. */
   go(page, replaces = false) {
     this.page = page;
     this.rotation = 0;
@@ -480,7 +481,7 @@ class Viewer {
     this.open(view.length === 4 && view.every(Number.isFinite) ? view : null);
   }
 
-  /** Opens the images of the current page, side by side, each with a height of 1. */
+  /** Opens the images for the current page side by side, each with a height of 1. */
   async open(view) {
     const run = this.run = (this.run ?? 0) + 1;
     const shown = this.spread(this.page);
@@ -516,7 +517,7 @@ class Viewer {
     setTimeout(() => { if (run === this.run) this.settled = true; }, 100);
   }
 
-  /** Keeps the view in the URL, without a step in the browser's history. */
+  /** Writes the view to the URL without adding an entry to the browser's history. */
   moved() {
     if (!this.settled) return;
     const { viewport } = this.viewer;

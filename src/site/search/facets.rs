@@ -1,13 +1,14 @@
-//! Values to filter by.
+//! Values that visitors can filter by.
 
 use serde_json::{Value, json};
 use std::collections::HashMap;
 use std::ops::Range;
 
-/// Maximum number of values of a facet. Rarer values can't be filtered by, because all values are loaded at once.
+/// Maximum number of values per facet. The rarest values beyond this limit can't be used as filters, because browsers
+/// load all values at once.
 const MAX_VALUES: usize = 500;
 
-/// Values of all objects.
+/// Collects every object's values.
 pub(super) struct Facets {
     names: Vec<String>,
     columns: Vec<Column>,
@@ -16,9 +17,9 @@ pub(super) struct Facets {
 #[derive(Default)]
 struct Column {
     numbers: HashMap<String, usize>,
-    /// Values and counts by number.
+    /// Values with their counts, indexed by value number.
     values: Vec<(String, usize)>,
-    /// Numbers of each document.
+    /// Each document's value numbers.
     documents: Vec<Vec<usize>>,
 }
 
@@ -36,14 +37,14 @@ impl Facets {
         Self { names: names.to_vec(), columns: names.iter().map(|_| Column::default()).collect() }
     }
 
-    /// Adds the values of the next document, for each facet.
+    /// Adds the next document's values for each facet.
     pub(super) fn add(&mut self, values: Vec<Vec<String>>) {
         for (column, values) in self.columns.iter_mut().zip(values) {
             column.add(values);
         }
     }
 
-    /// Sorts values by how often they occur.
+    /// Sorts values by frequency.
     pub(super) fn finish(self) -> FinishedFacets {
         FinishedFacets(self.names.into_iter().zip(self.columns).map(|(name, column)| column.finish(name)).collect())
     }
@@ -81,12 +82,12 @@ impl Column {
 }
 
 impl FinishedFacets {
-    /// Returns the names and values with their counts.
+    /// Returns facet names and their values with counts.
     pub(super) fn names_and_values(&self) -> Value {
         self.0.iter().map(|facet| json!({"name": facet.name, "values": facet.values})).collect()
     }
 
-    /// Returns the values of these documents, as places among the facet's values.
+    /// Returns the values of a range of documents, as indices into each facet's values.
     pub(super) fn columns(&self, documents: Range<usize>) -> Value {
         let column = |facet: &FinishedFacet| -> Value {
             let values = |places: &Vec<usize>| match places[..] {

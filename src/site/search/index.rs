@@ -1,30 +1,30 @@
-//! Words with the objects that have them.
+//! Inverted index from words to objects.
 
 use std::collections::BTreeMap;
 
-/// Size of a block of words before compression, in bytes. It's about a third of that when it's compressed.
+/// Size of a word block before compression, in bytes. Compression reduces it to about a third.
 const BLOCK_BYTES: usize = 96 << 10;
 
-/// Words of a part of the index.
+/// The words in one shard of the index.
 #[derive(Debug, Default)]
 pub(super) struct Postings(BTreeMap<String, Vec<Posting>>);
 
-/// An object that has a word.
+/// An object that contains a word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Posting {
     document: usize,
     is_in_title: bool,
 }
 
-/// A file of words.
+/// A file that holds a block of words.
 pub(super) struct Block {
-    /// First word.
+    /// First word in the block.
     pub(super) first: String,
     pub(super) json: String,
 }
 
 impl Postings {
-    /// Adds the words of a document. Documents are added in their order.
+    /// Adds a document's words. Documents must be added in order.
     pub(super) fn add(&mut self, document: usize, title: &[String], others: impl Iterator<Item = String>) {
         let in_title = title.iter().cloned().map(|word| (word, true));
         for (word, is_in_title) in in_title.chain(others.map(|word| (word, false))) {
@@ -36,7 +36,7 @@ impl Postings {
         }
     }
 
-    /// Cuts the words into blocks.
+    /// Splits the words into blocks.
     pub(super) fn into_blocks(self) -> Vec<Block> {
         let mut blocks: Vec<Block> = Vec::new();
         for (word, postings) in self.0 {
@@ -53,7 +53,8 @@ impl Postings {
     }
 }
 
-/// Returns postings as JSON. Each is the distance to the document before, twice, plus one if it's in the title.
+/// Returns postings as JSON. Each is twice the distance from the previous document, plus one if the word is in the
+/// title.
 fn numbers(postings: &[Posting]) -> String {
     let mut before = 0;
     let numbers: Vec<String> = postings

@@ -1,8 +1,8 @@
-//! A search index of static files.
+//! A search index made of static files.
 //!
-//! Objects are indexed in parts of at most [`SHARD_OBJECTS`]. The words of a part are sorted and cut into blocks, so a query
-//! loads the blocks of its words, and the records of the objects that it shows. Names of blocks and records change with
-//! their content, and `site.json` lists them:
+//! Objects are indexed in shards of at most [`SHARD_OBJECTS`]. A shard's words are sorted and split into blocks, so a
+//! query only loads the blocks that contain its words, and the records of the objects it shows. The names of blocks and
+//! records change with their content. `site.json` lists them:
 //!
 //! ```text
 //! site/site.json           {"facets": […], "shards": [{"blocks": [["a", name], …], "columns": name, "records": [name, …]}]}
@@ -24,20 +24,20 @@ use index::{Block, Postings};
 use serde_json::{Value, json};
 use words::{sort_key, words};
 
-/// Maximum number of objects in a part of the index.
+/// Maximum number of objects in a shard.
 const SHARD_OBJECTS: usize = 10_000;
 
-/// Number of objects in a file of records.
+/// Number of objects in a record file.
 const RECORD_OBJECTS: usize = 32;
 
-/// Words and values of an object.
+/// An object's words and values.
 pub(super) struct Entry {
     pub(super) title: String,
-    /// Further text: titles in other languages, summary and metadata.
+    /// Other searchable text: titles in other languages, the summary and metadata.
     pub(super) texts: Vec<String>,
-    /// Values of each facet.
+    /// Values for each facet.
     pub(super) facets: Vec<Vec<String>>,
-    /// The object as the script shows it.
+    /// Data that the script needs to show the object.
     pub(super) record: Value,
 }
 
@@ -46,13 +46,13 @@ pub(super) struct SearchIndex {
     postings: Postings,
     records: Vec<Value>,
     facets: Facets,
-    /// Sort keys of all titles.
+    /// Sort keys for all titles.
     titles: Vec<String>,
     shards: Vec<Shard>,
     current: Shard,
 }
 
-/// Names of the files of a part.
+/// Names of a shard's files.
 #[derive(Default)]
 struct Shard {
     count: usize,
@@ -72,7 +72,7 @@ impl SearchIndex {
         }
     }
 
-    /// Adds an object. Objects are numbered in this order.
+    /// Adds an object. Objects are numbered in the order they are added.
     pub(super) async fn add(&mut self, entry: Entry, writer: &mut SiteWriter<'_>) -> Result<(), SiteError> {
         let title = words(&entry.title);
         let others = entry.texts.iter().flat_map(|text| words(text));
@@ -109,7 +109,7 @@ impl SearchIndex {
         Ok(())
     }
 
-    /// Stores what depends on all objects, and returns the content of `site.json`.
+    /// Stores the files that depend on all objects, and returns the content of `site.json`.
     pub(super) async fn finish(mut self, writer: &mut SiteWriter<'_>) -> Result<Value, SiteError> {
         if self.current.count > 0 {
             self.end_shard(writer).await?;
@@ -132,7 +132,7 @@ impl SearchIndex {
     }
 }
 
-/// Returns the place of each title in their order.
+/// Returns each title's position in sorted order.
 fn places(titles: &[String]) -> Vec<usize> {
     let mut sorted: Vec<usize> = (0..titles.len()).collect();
     sorted.sort_by(|a, b| titles[*a].cmp(&titles[*b]).then(a.cmp(b)));
@@ -143,9 +143,9 @@ fn places(titles: &[String]) -> Vec<usize> {
     places
 }
 
-/// Stores a file of the index and returns its name.
+/// Stores an index file and returns its name.
 async fn write(json: &str, writer: &mut SiteWriter<'_>) -> Result<String, SiteError> {
-    // The wrapper identifies the file as one of a site, whether or not it's compressed.
+    // The wrapper marks the file as part of a site, even if it isn't compressed.
     let json = format!("{{\"generator\":\"{GENERATOR}\",\"data\":{json}}}");
     let name = hash(json.as_bytes());
     let path = format!("{}search/{name}.json", Destination::SITE_FOLDER);

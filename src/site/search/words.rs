@@ -1,24 +1,25 @@
-//! Splits text into the words of the index. The script splits queries in the same way.
+//! Splits text into words for the index. The script splits queries the same way.
 
 use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::is_combining_mark;
 
-/// Maximum length of a word in characters. The rest is left out.
+/// Maximum word length in characters. Longer words are truncated.
 const MAX_WORD: usize = 32;
 
-/// Maximum length of a sort key in characters.
+/// Maximum sort key length in characters.
 const MAX_SORT_KEY: usize = 48;
 
-/// Digits of a number in a sort key, so that 2 comes before 10.
+/// Number of digits that numbers are padded to in sort keys, which makes 2 sort before 10.
 const SORT_DIGITS: usize = 10;
 
-/// Returns the words of a text: lower case, without accents. Scripts that don't separate words have pairs of characters.
+/// Returns the words in a text, in lowercase and without accents. Scripts that don't separate words are split into
+/// pairs of characters.
 pub(super) fn words(text: &str) -> Vec<String> {
     let plain = plain(text);
     plain.split(|c: char| !c.is_alphanumeric()).filter(|run| !run.is_empty()).flat_map(pieces).collect()
 }
 
-/// Returns text in lower case, without accents.
+/// Returns text in lowercase and without accents.
 fn plain(text: &str) -> String {
     text.nfkd()
         .filter(|c| !is_combining_mark(*c))
@@ -27,7 +28,7 @@ fn plain(text: &str) -> String {
         .collect()
 }
 
-/// Splits a run of letters where it changes between scripts with and without separate words.
+/// Splits a run of letters at each boundary between scripts with and without word separators.
 fn pieces(run: &str) -> Vec<String> {
     let characters: Vec<char> = run.chars().collect();
     let parts = characters.chunk_by(|a, b| is_joined(*a) == is_joined(*b));
@@ -49,12 +50,12 @@ fn pairs(characters: &[char]) -> Vec<String> {
     characters.windows(2).map(|pair| pair.iter().collect()).collect()
 }
 
-/// Returns `true` for the letters of Chinese, Japanese, Thai, Lao, Khmer and Burmese.
+/// Returns `true` for Chinese, Japanese, Thai, Lao, Khmer and Burmese letters.
 fn is_joined(c: char) -> bool {
     matches!(c, '\u{e00}'..='\u{eff}' | '\u{1000}'..='\u{109f}' | '\u{1780}'..='\u{17ff}' | '\u{3005}'..='\u{30ff}' | '\u{3400}'..='\u{9fff}' | '\u{f900}'..='\u{faff}' | '\u{20000}'..='\u{3ffff}')
 }
 
-/// Returns text that sorts titles regardless of case and accents, with numbers in their order.
+/// Returns a sort key that ignores case and accents and orders numbers by value.
 pub(super) fn sort_key(title: &str) -> String {
     let plain = plain(title);
     let characters: Vec<char> = plain.chars().filter(|c| c.is_alphanumeric() || *c == ' ').take(MAX_SORT_KEY).collect();

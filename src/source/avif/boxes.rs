@@ -1,9 +1,9 @@
-//! Boxes of ISO base media files (ISO/IEC 14496-12): where they are, and the numbers in them.
+//! Finds the boxes in ISO base media files (ISO/IEC 14496-12) and reads their numeric fields.
 
 use super::{DecodeError, Input};
 use std::ops::Range;
 
-/// Maximum number of boxes in another box or in the file. Real files have a few dozen.
+/// Maximum number of boxes at each level of a file. Real files have a few dozen.
 const MAX_BOXES: usize = 20_000;
 
 /// A box's type and the byte range of its contents.
@@ -13,7 +13,7 @@ pub(super) struct FileBox {
 }
 
 impl FileBox {
-    /// Reads the contents, which must have at most `limit` bytes.
+    /// Reads the contents, which must not exceed `limit` bytes.
     pub(super) fn read(&self, file: &Input, limit: u64) -> Result<Vec<u8>, DecodeError> {
         let bytes = self.content.end - self.content.start;
         if bytes > limit {
@@ -29,7 +29,7 @@ impl FileBox {
     }
 }
 
-/// Returns the boxes in a range of the file. Those of kind `last` end the search.
+/// Returns the boxes in a byte range. The search stops after a box of kind `last`.
 pub(super) fn boxes(file: &Input, range: Range<u64>, last: Option<&[u8; 4]>) -> Result<Vec<FileBox>, DecodeError> {
     let (mut found, mut at) = (Vec::new(), range.start);
     while at < range.end && found.len() < MAX_BOXES {
@@ -52,7 +52,7 @@ fn next(file: &Input, at: u64, end: u64) -> Result<FileBox, DecodeError> {
     file.read_exact_at(at, &mut head)?;
     let [l0, l1, l2, l3, kind @ ..] = head;
     let (header_bytes, length) = match u32::from_be_bytes([l0, l1, l2, l3]) {
-        // Up to the end of the file.
+        // The box extends to the end of the file.
         0 => (8, end - at),
         1 if end - at >= 16 => {
             let mut length = [0; 8];
@@ -67,7 +67,7 @@ fn next(file: &Input, at: u64, end: u64) -> Result<FileBox, DecodeError> {
     Ok(FileBox { kind, content: at + header_bytes..content_end })
 }
 
-/// Big-endian numbers at the start of a slice.
+/// Reads big-endian integers from the start of a slice.
 #[derive(Clone, Copy)]
 pub(super) struct Numbers<'a>(pub(super) &'a [u8]);
 
@@ -78,7 +78,7 @@ impl<'a> Numbers<'a> {
         Ok(taken)
     }
 
-    /// Reads a number of up to 8 bytes. No bytes are 0.
+    /// Reads an integer of up to 8 bytes. Returns 0 if `bytes` is 0.
     pub(super) fn number(&mut self, bytes: usize) -> Result<u64, DecodeError> {
         Ok(self.take(bytes)?.iter().fold(0, |number, byte| number << 8 | u64::from(*byte)))
     }
@@ -97,7 +97,7 @@ impl<'a> Numbers<'a> {
         Ok(u32::from_be_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]))
     }
 
-    /// Reads the version and the flags of a full box.
+    /// Reads a full box's version and flags.
     pub(super) fn version_and_flags(&mut self) -> Result<(u8, u32), DecodeError> {
         let long = self.long()?;
         Ok(((long >> 24) as u8, long & 0x00ff_ffff))

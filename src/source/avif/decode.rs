@@ -1,11 +1,11 @@
-//! Decodes one coded image with `re_rav1d`.
+//! Decodes a single coded image with `re_rav1d`.
 
 use super::DecodeError;
 use super::properties::Av1Format;
 use re_rav1d::dav1d::{DecodeFrameType, Decoder, Error, Picture, PixelLayout, PlanarImageComponent, Settings, pixel};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-/// Maximum number of attempts to give the rest of the bytes to the decoder. It takes all of them in a few.
+/// Maximum number of times to offer the remaining bytes to the decoder. It accepts them all within a few attempts.
 const MAX_ATTEMPTS: usize = 1000;
 
 /// A decoded picture.
@@ -14,8 +14,8 @@ pub(super) struct Decoded {
 }
 
 impl Decoded {
-    /// Decodes an image, whose size and format must be those that the file announces. A panic in the decoder's Rust
-    /// interface becomes an error. One in its core, which has a C interface, would end the process.
+    /// Decodes an image. Its size and format must match the file's metadata. A panic in the decoder's Rust interface is
+    /// returned as an error, but a panic in its core would abort the process because the core has a C interface.
     pub(super) fn new(bytes: Vec<u8>, size: (u32, u32), format: Av1Format) -> Result<Self, DecodeError> {
         let decoded = catch_unwind(AssertUnwindSafe(|| decode(bytes, size)));
         let picture = decoded.unwrap_or_else(|_| Err("the decoder failed internally".into()))?;
@@ -32,7 +32,7 @@ impl Decoded {
         Ok(Self { picture })
     }
 
-    /// Returns the matrix (ITU-T H.273) and `true` for full range, as the image itself has them.
+    /// Returns the matrix coefficients (ITU-T H.273) stored in the image itself, and `true` if it uses the full range.
     pub(super) fn matrix_and_range(&self) -> (u16, bool) {
         let matrix = match self.picture.matrix_coefficients() {
             pixel::MatrixCoefficients::Identity => 0,
@@ -42,13 +42,13 @@ impl Decoded {
             pixel::MatrixCoefficients::YCgCo => 8,
             pixel::MatrixCoefficients::BT2020NonConstantLuminance => 9,
             pixel::MatrixCoefficients::Unspecified | pixel::MatrixCoefficients::BT470BG => 6,
-            // Not one that can be converted.
+            // Not convertible.
             _ => u16::MAX,
         };
         (matrix, self.picture.color_range() == pixel::YUVRange::Full)
     }
 
-    /// Appends a row of a plane to `samples`. The plane 0 is luma. Fails if the decoder gave fewer samples.
+    /// Returns a row of samples from a plane. Plane 0 is luma. Fails if the decoder returned too few samples.
     pub(super) fn row(&self, plane: usize, y: usize, width: usize) -> Result<Vec<u16>, DecodeError> {
         let component = PlanarImageComponent::from(plane);
         let bytes_per_sample = if self.picture.bit_depth() > 8 { 2 } else { 1 };
@@ -65,17 +65,17 @@ impl Decoded {
 }
 
 fn decode(bytes: Vec<u8>, (width, height): (u32, u32)) -> Result<Picture, DecodeError> {
-    // The decoder treats no data as a mistake of its caller.
+    // The decoder treats empty input as a caller bug.
     if bytes.is_empty() {
         return Err("one of its images is empty".into());
     }
     let mut settings = Settings::new();
-    // The workers of the publisher decode several images at a time.
+    // The publisher's workers already decode several images in parallel.
     settings.set_n_threads(1);
     settings.set_max_frame_delay(1);
     settings.set_all_layers(false);
     settings.set_frame_size_limit(width.saturating_mul(height));
-    // A still image is a key frame. Frames that it could refer to would take memory of their own.
+    // A still image is a key frame. Reference frames would only use up memory.
     settings.set_decode_frame_type(DecodeFrameType::Key);
     let mut decoder = Decoder::with_settings(&settings).map_err(plain)?;
     let mut is_sent = match decoder.send_data(bytes, None, None, None) {

@@ -1,4 +1,4 @@
-//! The items of a file and what is known about them (ISO/IEC 23008-12): the `meta` box.
+//! Reads a file's items and their properties from the `meta` box (ISO/IEC 23008-12).
 
 use super::boxes::{FileBox, Numbers, boxes};
 use super::properties::Property;
@@ -7,22 +7,22 @@ use crate::source::metadata::MAX_PROFILE_BYTES;
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-/// Maximum size of a box in `meta`, in bytes, other than properties. Only tables of items are read.
+/// Maximum size in bytes of a box inside `meta`, except for properties. Only item tables are read.
 const MAX_TABLE_BYTES: u64 = 2 << 20;
 
-/// Maximum number of bytes of all properties together. Only color profiles are large.
+/// Maximum size of all properties combined, in bytes. Only color profiles are large.
 const MAX_PROPERTY_BYTES: u64 = 2 * MAX_PROFILE_BYTES;
 
-/// Maximum number of extents of all items together.
+/// Maximum number of extents across all items.
 const MAX_EXTENTS: usize = 200_000;
 
-/// An item: an image, a part of one, or metadata.
+/// An item, such as an image, part of an image, or metadata.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Item {
     pub(super) kind: [u8; 4],
-    /// Byte ranges of its content in the file.
+    /// Byte ranges of the item's content in the file.
     pub(super) extents: Vec<Range<u64>>,
-    /// Indices of its properties, and whether a reader must understand them.
+    /// Property indices, each with `true` if readers must understand the property.
     properties: Vec<(usize, bool)>,
 }
 
@@ -33,7 +33,7 @@ struct Reference {
     to: Vec<u32>,
 }
 
-/// The contents of the `meta` box.
+/// Contents of the `meta` box.
 pub(super) struct Items {
     pub(super) primary: u32,
     by_id: BTreeMap<u32, Item>,
@@ -47,7 +47,7 @@ impl Items {
         let Some(meta) = outer.into_iter().find(|one| &one.kind == b"meta") else {
             return Err(Refusal::Unsupported("an AVIF sequence without a still image".to_owned()));
         };
-        // `meta` is a full box: its version and flags come first.
+        // `meta` is a full box, so it starts with a version and flags.
         let start = (meta.content.start + 4).min(meta.content.end);
         let inner = boxes(file, start..meta.content.end, None)?;
         let mut items = Self { primary: 0, by_id: BTreeMap::new(), properties: Vec::new(), references: Vec::new() };
@@ -68,16 +68,16 @@ impl Items {
         Ok(items)
     }
 
-    /// Returns an item.
+    /// Returns the item with this ID.
     pub(super) fn item(&self, id: u32) -> Result<&Item, DecodeError> {
         self.by_id.get(&id).ok_or_else(|| "an item that it refers to is missing".into())
     }
 
-    /// Returns the properties of an item. Fails if one that a reader must understand is unknown.
+    /// Returns an item's properties. Fails if an essential property is unknown.
     pub(super) fn properties(&self, item: &Item) -> Result<Vec<&Property>, Refusal> {
         let mut properties = Vec::new();
         for (index, is_essential) in &item.properties {
-            // Properties count from 1.
+            // Property indices start at 1.
             let property = index.checked_sub(1).and_then(|index| self.properties.get(index));
             match property {
                 Some(Property::Unknown(kind)) if *is_essential => {
@@ -91,13 +91,13 @@ impl Items {
         Ok(properties)
     }
 
-    /// Returns the items that an item refers to.
+    /// Returns the items that an item refers to with this kind of reference.
     pub(super) fn references(&self, kind: [u8; 4], from: u32) -> &[u32] {
         let mut found = self.references.iter().filter(|one| one.kind == kind && one.from == from);
         found.next().map_or(&[], |found| &found.to)
     }
 
-    /// Returns the items that refer to an item.
+    /// Returns the items that refer to an item with this kind of reference.
     pub(super) fn referrers(&self, kind: [u8; 4], to: u32) -> impl Iterator<Item = u32> {
         self.references.iter().filter(move |one| one.kind == kind && one.to.contains(&to)).map(|one| one.from)
     }
@@ -108,7 +108,7 @@ impl Items {
         Ok(())
     }
 
-    /// Reads `iinf`: the kind of each item.
+    /// Reads each item's kind from `iinf`.
     fn read_kinds(&mut self, mut numbers: Numbers) -> Result<(), DecodeError> {
         let (version, _) = numbers.version_and_flags()?;
         let count = read_id(&mut numbers, version > 0)?;
@@ -119,7 +119,7 @@ impl Items {
                 continue;
             }
             let (version, _) = entry.version_and_flags()?;
-            // Older versions have no kind, and aren't for images.
+            // Older versions have no kind and aren't used for images.
             if version >= 2 {
                 let id = read_id(&mut entry, version > 2)?;
                 entry.short()?;
@@ -129,7 +129,7 @@ impl Items {
         Ok(())
     }
 
-    /// Reads `iloc`: where the bytes of each item are, in the file or in `data`.
+    /// Reads `iloc`, which locates each item's bytes in the file or in `data`.
     fn read_locations(&mut self, mut numbers: Numbers, end: u64, data: &Range<u64>) -> Result<(), DecodeError> {
         let (version, _) = numbers.version_and_flags()?;
         let sizes = numbers.short()?;
@@ -158,9 +158,9 @@ impl Items {
                 }
                 let start = place.as_ref().and_then(|place| place.start.checked_add(base)?.checked_add(offset));
                 let (Some(start), Some(place)) = (start, &place) else { continue };
-                // A length of 0 means up to the end.
+                // A length of 0 means that the extent continues to the end.
                 let to = if length == 0 { Some(place.end) } else { start.checked_add(length) };
-                // An extent out of bounds is an error only if it is read.
+                // An out-of-bounds extent is an error only if it's read.
                 item.extents.push(start..to.unwrap_or(u64::MAX).min(u64::MAX - 1));
             }
         }
@@ -181,7 +181,7 @@ impl Items {
         Ok(())
     }
 
-    /// Reads `iprp`: all properties, and which item has which.
+    /// Reads all properties and their assignments to items from `iprp`.
     fn read_properties(&mut self, file: &Input, one: &FileBox) -> Result<(), DecodeError> {
         for inner in boxes(file, one.content.clone(), None)? {
             match &inner.kind {
@@ -221,7 +221,7 @@ impl Items {
     }
 }
 
-/// Reads an identifier or a count of two or four bytes.
+/// Reads an ID or count, which is four bytes long if `is_long` is set and two bytes otherwise.
 fn read_id(numbers: &mut Numbers, is_long: bool) -> Result<u32, DecodeError> {
     if is_long { numbers.long() } else { Ok(numbers.short()?.into()) }
 }

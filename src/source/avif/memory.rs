@@ -1,18 +1,18 @@
-//! Estimates memory use before decoding the first pixel.
+//! Estimates memory usage before the first pixel is decoded.
 
 use super::tiles::Tiles;
 
-/// Memory of the decoder for a coded image of any size, in bytes.
+/// Decoder memory for a coded image of any size, in bytes.
 const DECODER_BYTES: u64 = 8 << 20;
 
-/// Memory of the decoder for each pixel, in bytes, in addition to the picture: what it keeps of each block, for the
-/// filters and for frames that could follow.
+/// Decoder memory per pixel in bytes, not counting the picture itself. The decoder keeps data about each block for its
+/// filters and for subsequent frames.
 const BLOCK_BYTES: u64 = 2;
 
-/// Memory for each column of the image while a row is converted, in bytes: samples before and after the conversion.
+/// Memory per image column for converting a row, in bytes. This covers the samples before and after the conversion.
 const ROW_BYTES: u64 = 40;
 
-/// Returns the memory for a row of tiles of the colors and of the transparency, with `threads` threads.
+/// Returns the memory needed to decode a row of color and alpha tiles with `threads` threads, in bytes.
 pub(super) fn planned(colors: &Tiles, alpha: Option<&Tiles>, threads: usize) -> u64 {
     of_tiles(colors, threads).saturating_add(alpha.map_or(0, |alpha| of_tiles(alpha, threads)))
 }
@@ -28,7 +28,7 @@ fn of_tiles(tiles: &Tiles, threads: usize) -> u64 {
     row.saturating_add(of_one.saturating_mul(columns.min(threads as u64)))
 }
 
-/// Returns the size of a decoded picture in bytes.
+/// Returns a decoded picture's size in bytes.
 fn picture_bytes(tiles: &Tiles, pixels: u64) -> u64 {
     let sample = if tiles.format.bits > 8 { 2 } else { 1 };
     let chroma = match (tiles.format.is_gray, tiles.format.subsampling) {

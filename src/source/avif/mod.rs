@@ -1,12 +1,13 @@
-//! AVIF (AV1 Image File Format), decoded with `re_rav1d`, a port of dav1d to Rust.
+//! AVIF (AV1 Image File Format), decoded with `re_rav1d`, a Rust port of dav1d.
 //!
 //! ```text
 //! boxes -> items, properties -> tiles: coded images side by side -> decode: luma, chroma -> yuv: samples -> rows
 //! ```
 //!
-//! A panic in the decoder would end the program, because all calls to it go through functions for C. None is known.
+//! A panic in the decoder would abort the program, because every call goes through C functions. No panics are known.
 //!
-//! The decoder returns whole pictures, so one row of tiles is held at a time, as luma and chroma. A file without a grid is one tile.
+//! The decoder returns whole pictures, so one row of tiles is kept in memory at a time, as luma and chroma. A file
+//! without a grid is a single tile.
 
 mod boxes;
 mod decode;
@@ -83,7 +84,7 @@ pub(super) fn open(file: Input, options: ReadOptions) -> Result<Opened, Refusal>
     })
 }
 
-/// Finds the transparency of the image.
+/// Finds the image's alpha channel.
 fn alpha(items: &Items, file: &Input) -> Result<Option<Tiles>, Refusal> {
     for id in items.referrers(*b"auxl", items.primary) {
         let properties = items.properties(items.item(id)?)?;
@@ -94,7 +95,7 @@ fn alpha(items: &Items, file: &Input) -> Result<Option<Tiles>, Refusal> {
     Ok(None)
 }
 
-/// Properties of the primary item that decide about the picture.
+/// Primary item properties that affect the resulting picture.
 struct Shown {
     part: Rectangle,
     orientation: Orientation,
@@ -132,7 +133,7 @@ impl Shown {
         Ok(shown)
     }
 
-    /// Returns the conversion for high dynamic range. A profile describes the standard range.
+    /// Returns the conversion for high dynamic range. Images with an ICC profile have standard dynamic range.
     fn hdr(&self) -> Option<HdrToSrgb> {
         let color = self.color.filter(|_| self.profile.is_none())?;
         let transfer = match color.transfer {
@@ -164,8 +165,8 @@ impl Shown {
     }
 }
 
-/// Returns `true` for the primaries and the curve of sRGB. Browsers show the curves of video like that of sRGB, and
-/// many writers name one of them for lack of a better one.
+/// Returns `true` for the sRGB primaries and transfer function. Browsers treat video transfer functions like sRGB, and
+/// many writers specify one of them because they don't know any better.
 fn is_srgb(color: ColorNumbers) -> bool {
     matches!(color.primaries, 1 | 2) && is_srgb_curve(color.transfer)
 }
@@ -174,7 +175,7 @@ fn is_srgb_curve(transfer: u16) -> bool {
     matches!(transfer, 1 | 2 | 6 | 13 | 14 | 15)
 }
 
-/// Returns an ICC profile for color numbers.
+/// Returns an ICC profile that matches these color numbers.
 fn profile_of(color: ColorNumbers) -> Option<Vec<u8>> {
     let transfer = if is_srgb_curve(color.transfer) { 13 } else { u8::try_from(color.transfer).ok()? };
     let primaries = if color.primaries == 2 { 1 } else { u8::try_from(color.primaries).ok()? };
@@ -188,8 +189,8 @@ fn profile_of(color: ColorNumbers) -> Option<Vec<u8>> {
     profile.encode().ok()
 }
 
-/// Returns the orientation for quarter turns to the left that are followed by an exchange of left and right (`true`) or
-/// of top and bottom.
+/// Returns the orientation for a number of counterclockwise quarter turns, followed by a horizontal (`true`) or
+/// vertical (`false`) flip.
 fn orientation(turns: u8, mirror: Option<bool>) -> Orientation {
     match (turns, mirror) {
         (0, None) => Orientation::Upright,

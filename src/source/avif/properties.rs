@@ -1,54 +1,54 @@
-//! Properties of items: size, color, and how the image is shown.
+//! Item properties such as size, color and display transformations.
 
 use super::boxes::{FileBox, Numbers};
 use super::{DecodeError, Input};
 
-/// Maximum size of a property other than a color profile, in bytes.
+/// Maximum size in bytes of any property other than a color profile.
 const MAX_BYTES: u64 = 1 << 16;
 
-/// Names of the auxiliary image that is the transparency (MIAF, and HEIF for HEVC).
+/// Auxiliary image types that denote an alpha channel (in MIAF, and in HEIF for HEVC).
 const ALPHA: [&[u8]; 2] = [b"urn:mpeg:mpegB:cicp:systems:auxiliary:alpha", b"urn:mpeg:hevc:2015:auxid:1"];
 
-/// A property.
+/// An item property.
 #[derive(Clone, Debug)]
 pub(super) enum Property {
-    /// `ispe`: width and height.
+    /// Width and height from `ispe`.
     Size(u32, u32),
-    /// `av1C`: what the decoder must be able to do.
+    /// Decoder requirements from `av1C`.
     Av1(Av1Format),
-    /// `colr` with numbers of ITU-T H.273.
+    /// ITU-T H.273 color numbers from `colr`.
     Color(ColorNumbers),
-    /// `colr` with an ICC profile.
+    /// ICC profile from `colr`.
     Profile(Vec<u8>),
-    /// `colr` with an ICC profile that is too large to read, with its size in bytes.
+    /// Size in bytes of an ICC profile in `colr` that's too large to read.
     LargeProfile(u64),
-    /// `irot`: quarter turns counterclockwise.
+    /// Number of counterclockwise quarter turns from `irot`.
     Turn(u8),
-    /// `imir`: `true` if left and right are exchanged, and `false` if top and bottom are.
+    /// Mirroring from `imir`. `true` swaps left and right, and `false` swaps top and bottom.
     Mirror(bool),
-    /// `clap`: the part that is shown.
+    /// Visible area from `clap`.
     Crop(Crop),
-    /// `auxC`: `true` if this is the transparency of another image.
+    /// Auxiliary image type from `auxC`. `is_alpha` is `true` if the item is another image's alpha channel.
     Auxiliary {
         is_alpha: bool,
     },
-    /// `clli`: the highest luminance, in candela per square meter.
+    /// Peak luminance from `clli`, in candelas per square meter.
     Peak(u16),
-    /// Anything else that has no effect on the picture.
+    /// A property that has no effect on the picture.
     Ignored,
     Unknown([u8; 4]),
 }
 
-/// Samples of an AV1 image.
+/// Sample format of an AV1 image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Av1Format {
     pub(super) bits: u8,
     pub(super) is_gray: bool,
-    /// `true` if there is one chroma sample for two columns, and for two rows.
+    /// `true` if two columns share a chroma sample, followed by the same for rows.
     pub(super) subsampling: (bool, bool),
 }
 
-/// Color as numbers (ITU-T H.273).
+/// Color described by numeric codes (ITU-T H.273).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct ColorNumbers {
     pub(super) primaries: u16,
@@ -57,18 +57,19 @@ pub(super) struct ColorNumbers {
     pub(super) is_full_range: bool,
 }
 
-/// The clean aperture: sides, and distance of its center from that of the image, as fractions.
+/// The clean aperture. Holds its width, its height, and the distance from the image's center to its own, all as
+/// fractions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Crop([(i64, i64); 4]);
 
 impl Crop {
-    /// Returns left, top, width and height in an image, or `None` if they aren't whole pixels in it.
+    /// Returns the left, top, width and height within an image, or `None` unless they're whole pixels inside the image.
     pub(super) fn rectangle(&self, (width, height): (u32, u32)) -> Option<(u32, u32, u32, u32)> {
         let whole = |(number, of): (i64, i64)| (of != 0 && number % of == 0).then(|| number / of);
         let [columns, rows, x, y] = self.0;
         let along = |side: u32, shown: (i64, i64), (number, of): (i64, i64)| {
             let shown = whole(shown)?;
-            // The center of the image is at (side - 1) / 2, and that of the part at this plus the distance.
+            // The image's center is at (side - 1) / 2. Adding the distance gives the center of the visible area.
             let twice = (i64::from(side) - shown).checked_mul(of)?.checked_add(number.checked_mul(2)?)?;
             let first = whole((twice, of.checked_mul(2)?))?;
             let end = first.checked_add(shown)?;
@@ -82,7 +83,7 @@ impl Crop {
 }
 
 impl Property {
-    /// Reads a property. A profile may have up to `max_profile` bytes.
+    /// Reads a property. ICC profiles can be up to `max_profile` bytes long.
     pub(super) fn read(file: &Input, one: &FileBox, max_profile: u64) -> Result<Self, DecodeError> {
         if &one.kind == b"colr" {
             return read_color(file, one, max_profile);
@@ -137,7 +138,7 @@ fn read_color(file: &Input, one: &FileBox, max_profile: u64) -> Result<Property,
 }
 
 impl Av1Format {
-    /// Reads the codec configuration (AV1 in ISO base media files, 2.3.3).
+    /// Reads the codec configuration (AV1 in ISO base media files, section 2.3.3).
     fn read(numbers: &mut Numbers) -> Result<Self, DecodeError> {
         numbers.short()?;
         let flags = numbers.byte()?;

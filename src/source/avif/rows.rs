@@ -1,4 +1,4 @@
-//! Rows of the image, from one row of tiles at a time.
+//! Returns the image row by row, holding one row of tiles in memory at a time.
 
 use super::decode::Decoded;
 use super::tiles::Tiles;
@@ -9,17 +9,17 @@ use crate::source::hdr::HdrToSrgb;
 use crate::source::samples::{Samples, scaled_to_8_bits};
 use crate::workers;
 
-/// One row of tiles of the colors or of the transparency.
+/// One row of color or alpha tiles.
 pub(super) struct Band {
     tiles: Tiles,
-    /// Samples of each pixel: 1 or 3.
+    /// Number of samples per pixel, either 1 or 3.
     channels: usize,
-    /// Matrix and range of the file.
+    /// Matrix and range specified by the file.
     numbers: Option<(u16, bool)>,
-    /// Pictures of the current row of tiles.
+    /// Decoded pictures of the current row of tiles.
     decoded: Vec<Option<Decoded>>,
     next_tile_row: u32,
-    /// Next row in the current row of tiles.
+    /// Next pixel row within the current row of tiles.
     next: usize,
 }
 
@@ -29,7 +29,7 @@ impl Band {
         Self { tiles, channels, numbers, decoded: Vec::new(), next_tile_row: 0, next }
     }
 
-    /// Replaces `row` by the next row of the image, with samples from 0 to 65535.
+    /// Reads the image's next row into `row`, with samples from 0 to 65535.
     fn read(&mut self, file: &Input, row: &mut Vec<u16>) -> Result<(), DecodeError> {
         if self.next == self.tiles.tile.1 as usize {
             self.decode(file)?;
@@ -49,7 +49,7 @@ impl Band {
 
     fn decode(&mut self, file: &Input) -> Result<(), DecodeError> {
         let (tiles, row) = (&self.tiles, self.next_tile_row);
-        // Free the pictures above first.
+        // Free the previous row's pictures first.
         self.decoded.clear();
         self.decoded.resize_with(tiles.columns as usize, || None);
         let tasks = (0..).zip(&mut self.decoded).collect();
@@ -68,18 +68,18 @@ fn scaled(value: f32) -> u16 {
     (value * 65535.0 + 0.5) as u16
 }
 
-/// Left, top, width and height of the part that is shown.
+/// Left, top, width and height of the visible area.
 pub(super) type Rectangle = (u32, u32, u32, u32);
 
 pub(super) struct AvifRows {
     pub(super) file: Input,
     pub(super) colors: Band,
     pub(super) alpha: Option<Band>,
-    /// Samples of the rows that are returned.
+    /// Sample format of the returned rows.
     pub(super) samples: Samples,
     pub(super) shown: Rectangle,
     pub(super) hdr: Option<HdrToSrgb>,
-    /// The current row of the colors, and of the transparency.
+    /// Current color row, followed by the current alpha row.
     pub(super) row: Vec<u16>,
     pub(super) alpha_row: Vec<u16>,
     pub(super) is_begun: bool,
@@ -91,7 +91,7 @@ impl AvifRows {
         self.alpha.as_mut().map_or(Ok(()), |alpha| alpha.read(&self.file, &mut self.alpha_row))
     }
 
-    /// Writes the shown part of the current row.
+    /// Writes the visible part of the current row.
     fn write(&self, to: &mut [u8]) {
         let left = self.shown.0 as usize;
         let colors = self.colors.channels;

@@ -1,4 +1,5 @@
-//! An image as a grid of coded images, which is how large images are stored. A single coded image is a grid of one.
+//! Splits an image into its grid of coded images. Large images are stored this way. A single coded image is treated as
+//! a 1 x 1 grid.
 
 use super::boxes::Numbers;
 use super::items::{Item, Items};
@@ -6,24 +7,24 @@ use super::properties::{Av1Format, Property};
 use super::{DecodeError, Input, Refusal};
 use std::ops::Range;
 
-/// Maximum size of the description of a grid, in bytes.
+/// Maximum size of a grid description, in bytes.
 const MAX_GRID_BYTES: u64 = 12;
 
-/// Coded images of the same size and format, side by side.
+/// A grid of coded images that share the same size and format.
 pub(super) struct Tiles {
     pub(super) columns: u32,
     pub(super) rows: u32,
-    /// Width and height of each coded image.
+    /// Width and height of each coded image in pixels.
     pub(super) tile: (u32, u32),
-    /// Width and height of the image. Tiles at the right and at the bottom may reach beyond it.
+    /// Width and height of the image in pixels. Tiles on the right and bottom can extend past it.
     pub(super) size: (u32, u32),
     pub(super) format: Av1Format,
-    /// Extents of each coded image, from left to right and from top to bottom.
+    /// Extents of each coded image, from left to right and top to bottom.
     extents: Vec<Vec<Range<u64>>>,
 }
 
 impl Tiles {
-    /// Finds the coded images of an item.
+    /// Finds an item's coded images.
     pub(super) fn of(items: &Items, id: u32, file: &Input) -> Result<Self, Refusal> {
         let item = items.item(id)?;
         match &item.kind {
@@ -70,7 +71,7 @@ impl Tiles {
         Ok(Self { columns, rows, tile, size, format, extents })
     }
 
-    /// Returns the number of bytes of the longest coded image.
+    /// Returns the length of the longest coded image in bytes.
     pub(super) fn max_coded_bytes(&self) -> u64 {
         self.extents.iter().map(|extents| length(extents)).max().unwrap_or(0)
     }
@@ -82,7 +83,7 @@ impl Tiles {
     }
 }
 
-/// Returns the size and the format of a coded image.
+/// Returns a coded image's size and format.
 fn coded(items: &Items, item: &Item) -> Result<((u32, u32), Av1Format), Refusal> {
     let (mut size, mut format) = (None, None);
     for property in items.properties(item)? {
@@ -101,7 +102,7 @@ fn length(extents: &[Range<u64>]) -> u64 {
     extents.iter().map(|extent| extent.end.saturating_sub(extent.start)).fold(0, u64::saturating_add)
 }
 
-/// Fails unless an item is within the file.
+/// Fails if any extent is outside the file.
 fn check(file: &Input, extents: &[Range<u64>]) -> Result<(), DecodeError> {
     let is_beyond = extents.iter().any(|extent| extent.end > file.length() || extent.start > extent.end);
     if is_beyond || length(extents) > file.length() {
@@ -110,7 +111,7 @@ fn check(file: &Input, extents: &[Range<u64>]) -> Result<(), DecodeError> {
     Ok(())
 }
 
-/// Reads all extents of an item, which must have at most `limit` bytes in total.
+/// Reads all of an item's extents, which must not exceed `limit` bytes in total.
 fn read(file: &Input, extents: &[Range<u64>], limit: u64) -> Result<Vec<u8>, DecodeError> {
     check(file, extents)?;
     let bytes = length(extents);

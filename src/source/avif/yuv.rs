@@ -1,17 +1,17 @@
-//! Converts luma and chroma to red, green and blue (ITU-T H.273).
+//! Converts luma and chroma to RGB (ITU-T H.273).
 
 use super::DecodeError;
 use super::decode::Decoded;
 use super::properties::Av1Format;
 
-/// Relation of luma and chroma to red, green and blue.
+/// Conversion from luma and chroma to RGB.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Matrix {
-    /// The planes are green, blue and red.
+    /// The planes contain green, blue and red.
     Identity,
-    /// The share of red and of blue in luma.
+    /// Weights of red and blue in luma.
     Luma { red: f32, blue: f32 },
-    /// Differences of green and of orange.
+    /// Chroma contains green and orange differences.
     YCgCo,
 }
 
@@ -22,7 +22,7 @@ impl Matrix {
             0 => Self::Identity,
             1 => luma(0.2126, 0.0722),
             4 => luma(0.3, 0.11),
-            // Without a matrix, it is that of JPEG.
+            // Images without a matrix use JPEG's.
             2 | 5 | 6 => luma(0.299, 0.114),
             7 => luma(0.212, 0.087),
             8 => Self::YCgCo,
@@ -31,7 +31,7 @@ impl Matrix {
         })
     }
 
-    /// Converts luma from 0 to 1 and chroma from -0.5 to 0.5.
+    /// Converts luma from 0 to 1, and chroma from -0.5 to 0.5.
     fn to_rgb(self, luma: f32, [first, second]: [f32; 2]) -> [f32; 3] {
         match self {
             Self::Identity => [second + 0.5, luma, first + 0.5],
@@ -49,7 +49,7 @@ impl Matrix {
     }
 }
 
-/// Scale of the samples of a plane.
+/// Range of a plane's samples.
 #[derive(Clone, Copy)]
 struct Range {
     offset: f32,
@@ -57,7 +57,7 @@ struct Range {
 }
 
 impl Range {
-    /// Returns the range of luma, or of the planes of the identity matrix.
+    /// Returns the range for luma, or for any plane if the identity matrix is used.
     fn luma(bits: u8, is_full: bool) -> Self {
         let unit = f32::from(1_u16 << (bits - 8));
         if is_full {
@@ -78,7 +78,7 @@ impl Range {
     }
 }
 
-/// Converts the planes of one coded image.
+/// Converts the planes of a single coded image.
 pub(super) struct Planes<'a> {
     decoded: &'a Decoded,
     format: Av1Format,
@@ -90,7 +90,7 @@ pub(super) struct Planes<'a> {
 }
 
 impl<'a> Planes<'a> {
-    /// Uses the matrix and range of the file, or those of the image if the file has none.
+    /// Uses the matrix and range from the file, or from the image if the file doesn't specify them.
     pub(super) fn new(
         decoded: &'a Decoded,
         format: Av1Format,
@@ -99,13 +99,13 @@ impl<'a> Planes<'a> {
     ) -> Result<Self, DecodeError> {
         let (number, is_full) = numbers.unwrap_or_else(|| decoded.matrix_and_range());
         let matrix = Matrix::from_number(number).filter(|matrix| {
-            // Green, blue and red have the same number of samples.
+            // The identity matrix requires the same number of green, blue and red samples.
             format.is_gray || *matrix != Matrix::Identity || format.subsampling == (false, false)
         });
         let matrix = matrix.ok_or_else(|| format!("its matrix coefficients ({number}) cannot be converted"))?;
         let luma = Range::luma(format.bits, is_full);
         let chroma = if matrix == Matrix::Identity {
-            // As for luma, but with zero in the middle.
+            // Like luma, but centered on zero.
             Range { offset: luma.offset + luma.scale / 2.0, scale: luma.scale }
         } else {
             Range::chroma(format.bits, is_full)
@@ -113,13 +113,13 @@ impl<'a> Planes<'a> {
         Ok(Self { decoded, format, width: width as usize, height: height as usize, matrix, luma, chroma })
     }
 
-    /// Returns luma of a row from 0 to 1. It is what gray images and transparency have.
+    /// Returns a row of luma from 0 to 1. Grayscale images and alpha channels have nothing else.
     pub(super) fn luma(&self, y: usize) -> Result<impl Iterator<Item = f32>, DecodeError> {
         let range = self.luma;
         Ok(self.decoded.row(0, y, self.width)?.into_iter().map(move |sample| range.apply(sample.into())))
     }
 
-    /// Returns red, green and blue of a row from 0 to 1.
+    /// Returns a row of RGB values from 0 to 1.
     pub(super) fn rgb(&self, y: usize) -> Result<impl Iterator<Item = [f32; 3]>, DecodeError> {
         let (first, second) = (self.chroma_row(1, y)?, self.chroma_row(2, y)?);
         let (matrix, range) = (self.matrix, self.chroma);
@@ -130,7 +130,7 @@ impl<'a> Planes<'a> {
             .map(move |(luma, (first, second))| matrix.to_rgb(luma, [range.apply(first), range.apply(second)])))
     }
 
-    /// Returns a row of chroma with as many samples as luma has. Samples between two others are a mixture of them.
+    /// Returns a row of chroma at luma resolution, interpolating between the stored samples.
     fn chroma_row(&self, plane: usize, y: usize) -> Result<Vec<f32>, DecodeError> {
         let (is_halved_across, is_halved_down) = self.format.subsampling;
         let width = if is_halved_across { self.width.div_ceil(2) } else { self.width };
@@ -153,8 +153,8 @@ impl<'a> Planes<'a> {
     }
 }
 
-/// Returns the positions of the two chroma samples around a position in luma, the nearer one first. Chroma samples are
-/// in the middle of two luma samples.
+/// Returns the positions of the two chroma samples around a luma position, nearest first. Each chroma sample is
+/// centered between two luma samples.
 fn neighbors(position: usize, samples: usize) -> (usize, usize) {
     let near = position / 2;
     let far = if position.is_multiple_of(2) { near.saturating_sub(1) } else { (near + 1).min(samples - 1) };
@@ -178,7 +178,7 @@ mod tests {
                 assert!((value - 0.25).abs() < 1e-6, "{number}: {value}");
             }
         }
-        // Blue of BT.601: Y = 0.114, Cb = 0.5, Cr = -0.0813.
+        // Pure blue in BT.601 has Y = 0.114, Cb = 0.5 and Cr = -0.0813.
         let [red, green, blue] = Matrix::from_number(6).expect("known").to_rgb(0.114, [0.5, -0.081_312]);
         assert!(red.abs() < 1e-4 && green.abs() < 1e-4 && (blue - 1.0).abs() < 1e-4, "{red} {green} {blue}");
         assert_eq!(Matrix::from_number(10), None);

@@ -1,17 +1,17 @@
-//! Bits of the coded samples, between markers.
+//! Reads the bits of the entropy-coded samples between markers.
 
 use super::DecodeError;
 use super::huffman::HuffmanTable;
 use std::io::Read;
 
-/// Reads bits from the highest one of each byte. 0xff is followed by 0, or it starts a marker.
+/// Reads bits starting with each byte's most significant bit. A 0xff byte is either followed by 0 or starts a marker.
 pub(super) struct BitReader<R> {
     reader: R,
-    /// The next bits, in the highest places.
+    /// Upcoming bits, left-aligned.
     bits: u64,
     /// Number of valid bits.
     count: u32,
-    /// The marker that ended the bits, or 0 at the end of the file.
+    /// Marker at the end of the bits, or 0 at the end of the file.
     marker: Option<u8>,
 }
 
@@ -20,7 +20,7 @@ impl<R: Read> BitReader<R> {
         Self { reader, bits: 0, count: 0, marker: None }
     }
 
-    /// Reads the difference of a sample to its prediction (T.81, H.1.2.2).
+    /// Reads the difference between a sample and its prediction (T.81, H.1.2.2).
     pub(super) fn difference(&mut self, table: &HuffmanTable) -> Result<i32, DecodeError> {
         self.fill()?;
         let (length, category) = table.find((self.bits >> 48) as u16).ok_or("its compressed data is damaged")?;
@@ -31,13 +31,13 @@ impl<R: Read> BitReader<R> {
             category => {
                 let value = i32::try_from(self.bits >> (64 - category))?;
                 self.skip(category)?;
-                // The lower half of the values is negative.
+                // Values in the lower half are negative.
                 Ok(if value >> (category - 1) == 0 { value - (1 << category) + 1 } else { value })
             }
         }
     }
 
-    /// Moves behind the next restart marker.
+    /// Skips past the next restart marker.
     pub(super) fn restart(&mut self) -> Result<(), DecodeError> {
         (self.bits, self.count) = (0, 0);
         let marker = self.next_marker()?;
@@ -48,13 +48,13 @@ impl<R: Read> BitReader<R> {
         Ok(())
     }
 
-    /// Returns `true` if a marker is the next one.
+    /// Returns `true` if the next marker is `marker`.
     pub(super) fn ends_with(&mut self, marker: u8) -> Result<bool, DecodeError> {
         (self.bits, self.count) = (0, 0);
         Ok(self.next_marker()? == marker)
     }
 
-    /// Skips bits up to the next marker. Returns 0 at the end of the file.
+    /// Skips to the next marker. Returns 0 at the end of the file.
     fn next_marker(&mut self) -> Result<u8, DecodeError> {
         while self.marker.is_none() {
             self.next_byte()?;
@@ -62,7 +62,7 @@ impl<R: Read> BitReader<R> {
         Ok(self.marker.unwrap_or(0))
     }
 
-    /// Provides at least 32 bits, or all that there are. A code and the bits behind it have at most 31.
+    /// Buffers at least 32 bits if that many are left. A code and its extra bits are at most 31 bits long.
     fn fill(&mut self) -> Result<(), DecodeError> {
         while self.count < 32 && self.marker.is_none() {
             if let Some(byte) = self.next_byte()? {
@@ -73,14 +73,14 @@ impl<R: Read> BitReader<R> {
         Ok(())
     }
 
-    /// Returns the next byte of bits, or `None` at a marker.
+    /// Returns the next byte of entropy-coded data, or `None` at a marker.
     fn next_byte(&mut self) -> Result<Option<u8>, DecodeError> {
         let byte = self.raw()?;
         if byte != Some(0xff) {
             self.marker = byte.is_none().then_some(0);
             return Ok(byte);
         }
-        // Fill bytes of 0xff may come before a marker.
+        // Markers may be preceded by 0xff fill bytes.
         let mut next = self.raw()?;
         while next == Some(0xff) {
             next = self.raw()?;

@@ -2,24 +2,24 @@
 
 use super::Refusal;
 
-/// Longest code in bits.
+/// Maximum code length in bits.
 const MAX_LENGTH: u32 = 16;
 
-/// Size of a table in memory.
+/// Table size in bytes.
 pub(super) const BYTES: usize = 2 << MAX_LENGTH;
 
-/// Length and category by the next 16 bits. A length of 0 marks bits without a code.
+/// Code length and category, indexed by the next 16 bits. A length of 0 means that the bits aren't a valid code.
 #[derive(Clone)]
 pub(super) struct HuffmanTable(Vec<[u8; 2]>);
 
 impl HuffmanTable {
-    /// Returns the length of the code at the start of these bits, and its category.
+    /// Returns the length and category of the code at the start of these bits.
     pub(super) fn find(&self, bits: u16) -> Option<(u32, u32)> {
         let [length, category] = self.0[usize::from(bits)];
         (length > 0).then(|| (length.into(), category.into()))
     }
 
-    /// Builds a table from the number of codes of each length, and their categories.
+    /// Builds a table from the number of codes of each length and their categories.
     fn new(counts: &[u8], categories: &[u8]) -> Option<Self> {
         let mut entries = vec![[0; 2]; 1 << MAX_LENGTH];
         let (mut next, mut categories) = (0, categories.iter());
@@ -36,7 +36,7 @@ impl HuffmanTable {
     }
 }
 
-/// Reads the tables of a segment, each with its place.
+/// Reads the tables in a segment into the slots that it specifies.
 pub(super) fn read_tables(mut content: &[u8], tables: &mut [Option<HuffmanTable>; 4]) -> Result<(), Refusal> {
     let damaged = || Refusal::Decode("one of its Huffman tables is damaged".into());
     while let Some((place, rest)) = content.split_first() {
@@ -44,7 +44,7 @@ pub(super) fn read_tables(mut content: &[u8], tables: &mut [Option<HuffmanTable>
         let count = counts.iter().map(|count| usize::from(*count)).sum();
         let (categories, rest) = rest.split_at_checked(count).ok_or_else(damaged)?;
         let table = HuffmanTable::new(counts, categories).ok_or_else(damaged)?;
-        // Lossless files have tables for differences only, which are of class 0.
+        // Lossless files only have tables for differences, which use class 0.
         if let Some(slot) = tables.get_mut(usize::from(*place)) {
             *slot = Some(table);
         }

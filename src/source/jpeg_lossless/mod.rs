@@ -1,5 +1,5 @@
-//! Lossless JPEG (ITU-T T.81, annex H) with Huffman codes, in 2 to 16 bits, which libjpeg doesn't decode. Each sample is
-//! stored as its difference to a prediction from its neighbors.
+//! Lossless Huffman-coded JPEG (ITU-T T.81, annex H) with 2 to 16 bits, which libjpeg can't decode. Each sample is
+//! stored as the difference from a prediction based on its neighbors.
 
 mod bits;
 mod huffman;
@@ -14,7 +14,7 @@ use std::io::{BufReader, Read, Seek, SeekFrom};
 
 const END_MISSING: &str = "all pixels are present, but the file has no end marker (EOI)";
 
-/// Buffer size for reading the file.
+/// Size of the file read buffer, in bytes.
 const BUFFER_BYTES: usize = 64 << 10;
 
 /// Marker numbers.
@@ -58,16 +58,16 @@ struct Header {
     bits: u8,
     width: u16,
     height: u16,
-    /// The table of each component.
+    /// Huffman table for each component.
     tables: Vec<HuffmanTable>,
-    /// Number of the predictor, from 1 to 7.
+    /// Predictor number from 1 to 7.
     predictor: u8,
-    /// Number of low bits that were dropped.
+    /// Number of low-order bits that were dropped.
     shift: u8,
-    /// Number of rows between restarts, or 0.
+    /// Number of rows between restarts, or 0 without restarts.
     restart_rows: u32,
     is_ycbcr: bool,
-    /// Position of the coded samples in the file.
+    /// File offset of the entropy-coded samples.
     data_at: u64,
 }
 
@@ -87,7 +87,8 @@ impl Header {
                 ADOBE if content.starts_with(b"Adobe") => transform = content.get(11).copied(),
                 SCAN => {
                     let frame = frame.ok_or_else(|| damaged("its scan comes before its frame"))?;
-                    // Without a marker that says so, colors are as they are: encoders do not convert them.
+                    // Without an Adobe or JFIF marker, treat the colors as RGB because lossless encoders don't convert
+                    // them.
                     let is_ycbcr = frame.components.len() == 3 && transform.map_or(is_jfif, |transform| transform == 1);
                     let data_at = reader.stream_position()?;
                     return Self::of_scan(&frame, &content, &tables, interval, is_ycbcr, data_at);
@@ -149,7 +150,7 @@ struct LosslessFrame {
     bits: u8,
     width: u16,
     height: u16,
-    /// Identifiers of the components.
+    /// Component identifiers.
     components: Vec<u8>,
 }
 
@@ -187,7 +188,7 @@ fn short(bytes: &[u8], at: usize) -> Result<u16, DecodeError> {
     Ok(u16::from_be_bytes([byte(bytes, at)?, byte(bytes, at + 1)?]))
 }
 
-/// Reads the next segment with a length. Skips other bytes, like libjpeg.
+/// Reads the next segment that has a length. Skips any other bytes, as libjpeg does.
 fn segment(reader: &mut impl Read) -> Result<(u8, Vec<u8>), DecodeError> {
     let mut next = || {
         let mut byte = [0];
@@ -214,7 +215,7 @@ struct LosslessRows {
     header: Header,
     samples: Samples,
     bits: BitReader<BufReader<Input>>,
-    /// Samples of the row above and of the current one, interleaved, without the bits that were dropped.
+    /// Samples of the previous and current rows, interleaved and without the dropped bits.
     above: Vec<u16>,
     row: Vec<u16>,
     next_row: u32,
@@ -267,7 +268,7 @@ impl LosslessRows {
     }
 }
 
-/// Predicts a sample from those at the left, above, and above at the left (T.81, table H.1).
+/// Predicts a sample from its neighbors on the left, above, and above left (T.81, table H.1).
 fn predict(predictor: u8, left: u16, above: u16, corner: u16) -> i32 {
     let (left, above, corner) = (i32::from(left), i32::from(above), i32::from(corner));
     match predictor {
@@ -281,7 +282,7 @@ fn predict(predictor: u8, left: u16, above: u16, corner: u16) -> i32 {
     }
 }
 
-/// Converts a pixel of JFIF from luma and chroma.
+/// Converts a JFIF pixel from luma and chroma to RGB.
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "these casts saturate")]
 fn rgb([luma, blue, red]: [u8; 3]) -> [u8; 3] {
     let (luma, blue, red) = (f32::from(luma), f32::from(blue) - 128.0, f32::from(red) - 128.0);

@@ -1,4 +1,4 @@
-//! Calls the decoder: header, and the whole image.
+//! Calls the decoder to read the header and to decode the whole image.
 
 use super::{Alpha, ColorModel, DecodeError, Depth, Input, Samples};
 use crate::source::hdr::{HdrToSrgb, HdrTransfer, Primaries};
@@ -10,22 +10,22 @@ use jxl::api::{
 use std::io::BufReader;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-/// Buffer size for reading the file.
+/// Size of the file read buffer, in bytes.
 const BUFFER_BYTES: usize = 64 << 10;
 
-/// Limit for samples of the frames of small images, which may refer to larger ones.
+/// Minimum sample limit for the decoder. The frames of a small image may refer to larger frames.
 const MIN_SAMPLES: usize = 1 << 20;
 
-/// The frames that make the image.
+/// Frames that make up the image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Frames {
-    /// The first one, in an animation.
+    /// The first frame of an animation.
     First,
-    /// All of them, one above the other.
+    /// All frames, composited on top of each other.
     All,
 }
 
-/// Samples that the decoder writes, and the channels of the file.
+/// Sample format that the decoder writes, along with the number of extra channels in the file.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Layout {
     pub(super) samples: Samples,
@@ -53,7 +53,7 @@ impl Layout {
     }
 }
 
-/// Calls the decoder so that a panic in it doesn't affect other images.
+/// Calls the decoder and turns panics into errors, so a panic doesn't affect other images.
 pub(super) fn guarded<T>(work: impl FnOnce() -> Result<T, DecodeError>) -> Result<T, DecodeError> {
     catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| Err("the decoder failed internally".into()))
 }
@@ -69,15 +69,15 @@ fn reader(file: &Input) -> BufReader<Input> {
     BufReader::with_capacity(BUFFER_BYTES, file.clone())
 }
 
-/// Reads the header, and the color profile of the samples that the decoder will write.
+/// Reads the header and the color profile of the samples that the decoder will produce.
 pub(super) fn read_header(file: &Input) -> Result<(JxlBasicInfo, JxlColorProfile), DecodeError> {
     let mut decoder = decoder(None);
     let event = decoder.process(&mut reader(file), None, None).map_err(plain)?;
     let (Event::BasicInfo, Some(info)) = (event, decoder.basic_info().cloned()) else {
         return Err("the file ends within its header".into());
     };
-    // The decoder converts to sRGB if it can't convert to the profile of the file. It decides that by the kind of
-    // samples, and integers of any size give the same answer.
+    // The decoder converts to sRGB if it can't use the file's profile. The decision depends on the sample type, but is
+    // the same for integers of any size.
     let profile = decoder.embedded_color_profile().ok_or("it has no color encoding")?;
     let is_gray = profile.channels() == 1;
     let samples = if is_gray { Samples::GRAY_8 } else { Samples::RGB_8 };
@@ -87,7 +87,7 @@ pub(super) fn read_header(file: &Input) -> Result<(JxlBasicInfo, JxlColorProfile
     Ok((info, profile))
 }
 
-/// Decodes the whole image into `pixels`, which has `rows` rows of `row_bytes`.
+/// Decodes the whole image into `pixels`, which consists of `rows` rows of `row_bytes` each.
 pub(super) fn decode(
     file: &Input,
     layout: &Layout,
@@ -117,7 +117,7 @@ pub(super) fn decode(
     }
 }
 
-/// Describes an error of the decoder.
+/// Converts a decoder error to plain text.
 fn plain(error: jxl::error::Error) -> DecodeError {
     match error {
         jxl::error::Error::IOError(error) => error.into(),
@@ -126,7 +126,7 @@ fn plain(error: jxl::error::Error) -> DecodeError {
     }
 }
 
-/// Gives the groups of an image to the workers of the publisher.
+/// Distributes an image's groups across the publisher's workers.
 struct Pool;
 
 impl JxlParallelRunner for Pool {
@@ -139,7 +139,7 @@ impl JxlParallelRunner for Pool {
     }
 }
 
-/// Returns `true` if samples are sRGB, or gray with the same curve.
+/// Returns `true` for sRGB samples, or gray samples with the sRGB transfer function.
 pub(super) fn is_srgb(profile: &JxlColorProfile) -> bool {
     let JxlColorProfile::Simple(encoding) = profile else { return false };
     match encoding {
@@ -155,7 +155,7 @@ pub(super) fn is_srgb(profile: &JxlColorProfile) -> bool {
     }
 }
 
-/// Returns the conversion for an image with high dynamic range, or `None` if it has none.
+/// Returns the conversion for an image with high dynamic range, or `None` if its dynamic range is standard.
 pub(super) fn hdr(profile: &JxlColorProfile, peak: f32) -> Option<HdrToSrgb> {
     let transfer = match profile.transfer_function()? {
         JxlTransferFunction::PQ => HdrTransfer::Pq,

@@ -1,7 +1,7 @@
-//! JPEG XL (ISO/IEC 18181), decoded with `jxl`, the decoder of the libjxl project in Rust.
+//! JPEG XL (ISO/IEC 18181), decoded with `jxl`, the libjxl project's Rust decoder.
 //!
-//! The decoder works in groups of 256 rows or less, but only writes into a buffer for the whole image. Its own memory
-//! is limited by what is planned for it here, because it refuses frames that are larger than the image.
+//! The decoder processes groups of up to 256 rows, but can only write into a buffer for the whole image. Its own memory
+//! usage stays within the estimate made here, because it rejects frames that are larger than the image.
 
 mod decode;
 mod rows;
@@ -15,12 +15,12 @@ use decode::{Frames, Layout, guarded, read_header};
 use jxl::api::{ExtraChannel, JxlBasicInfo, JxlBitDepth, JxlColorProfile};
 use rows::JxlRows;
 
-/// Memory of the decoder for each sample, in bytes. Measured for 12 megapixels of RGB: 0.4 for a lossy file, 0.8 for a
-/// lossless one, 1.5 for a lossless one in steps of resolution. Frames that are blended take the rest: up to 4 bytes
-/// per sample for each of two.
+/// Decoder memory per sample in bytes. For 12 megapixels of RGB, we measured 0.4 for a lossy file, 0.8 for a lossless
+/// file, and 1.5 for a progressive lossless file. The rest is for blended frames, which need up to 4 bytes per sample
+/// for each of two frames.
 const SAMPLE_BYTES: u64 = 8;
 
-/// Memory of the decoder for an image of any size, in bytes.
+/// Decoder memory for an image of any size, in bytes.
 const DECODER_BYTES: u64 = 8 << 20;
 
 pub(super) fn open(file: Input) -> Result<Opened, Refusal> {
@@ -54,19 +54,19 @@ pub(super) fn open(file: Input) -> Result<Opened, Refusal> {
     })
 }
 
-/// Returns the memory of the decoder, and of the whole image.
+/// Returns the memory needed for the decoder and the whole image, in bytes.
 fn decoder_bytes(size: Size, layout: &Layout) -> u64 {
     let image = size.pixels().saturating_mul(layout.samples.pixel_bytes() as u64);
     let channels = (layout.samples.color_channels() + layout.extra_channels) as u64;
     DECODER_BYTES + image + size.pixels().saturating_mul(channels * SAMPLE_BYTES)
 }
 
-/// Returns the samples after the conversion of high dynamic range, if there is one.
+/// Returns the sample format after any high dynamic range conversion.
 fn published(samples: Samples, is_hdr: bool) -> Samples {
     if is_hdr { Samples { depth: Depth::Eight, color: ColorModel::Rgb, ..samples } } else { samples }
 }
 
-/// Returns the samples that the decoder writes. Extra channels that aren't shown cause a warning.
+/// Returns the sample format that the decoder writes. Adds a warning if some extra channels are ignored.
 fn samples(info: &JxlBasicInfo, profile: &JxlColorProfile, metadata: &mut Metadata) -> Samples {
     let has = |kind: ExtraChannel| info.extra_channels.iter().any(|channel| channel.ec_type == kind);
     let color = match profile.channels() {
@@ -75,13 +75,13 @@ fn samples(info: &JxlBasicInfo, profile: &JxlColorProfile, metadata: &mut Metada
         _ => ColorModel::Rgb,
     };
     let alpha = match alpha_channel(info) {
-        // The decoder interleaves either black or alpha with the other channels.
+        // The decoder can interleave black or alpha with the color channels, but not both.
         Some(_) if color == ColorModel::Cmyk => Alpha::None,
         Some(index) if info.extra_channels[index].alpha_associated => Alpha::Premultiplied,
         Some(_) => Alpha::Straight,
         None => Alpha::None,
     };
-    // The decoder adds spot colors to the others.
+    // The decoder mixes spot colors into the other channels.
     let is_shown = |kind: ExtraChannel| match kind {
         ExtraChannel::Alpha => alpha != Alpha::None,
         ExtraChannel::Black => color == ColorModel::Cmyk,

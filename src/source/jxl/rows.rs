@@ -1,4 +1,4 @@
-//! Rows of an image that is decoded as a whole with the first of them.
+//! Returns the rows of an image that is decoded completely when the first row is read.
 
 use super::decode::{Frames, Layout, decode, guarded};
 use super::{ColorModel, DecodeError, Depth, Input};
@@ -13,7 +13,7 @@ pub(super) struct JxlRows {
     layout: Layout,
     frames: Frames,
     hdr: Option<HdrToSrgb>,
-    /// The whole image, behind as many bytes as align its samples.
+    /// The whole image, preceded by padding that aligns its samples.
     image: Vec<u8>,
     next_byte: usize,
 }
@@ -26,13 +26,13 @@ impl JxlRows {
     fn decode(&mut self) -> Result<(), DecodeError> {
         let (rows, row_bytes) = (self.size.height() as usize, self.layout.samples.row_bytes(self.size.width()));
         let image_bytes = rows.checked_mul(row_bytes).ok_or("it does not fit into memory")?;
-        // The decoder writes samples of 16 bits, whose addresses must be even.
+        // The decoder writes 16-bit samples, which must be at even addresses.
         self.image = zeroed(image_bytes + 1)?;
         self.next_byte = self.image.as_ptr().align_offset(2).min(1);
         let pixels = &mut self.image[self.next_byte..][..image_bytes];
         guarded(|| decode(&self.file, &self.layout, self.frames, pixels, (rows, row_bytes)))?;
         if self.layout.samples.color == ColorModel::Cmyk {
-            // In the file, 0 is full ink.
+            // The file uses 0 for full ink.
             for byte in pixels.iter_mut() {
                 *byte = !*byte;
             }

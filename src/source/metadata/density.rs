@@ -1,18 +1,18 @@
-//! Pixel density of a file, from which the physical size of its pixels follows.
+//! Derives the physical pixel size from a file's pixel density.
 
 use crate::iiif::{LengthUnit, PhysicalScale};
 
-/// Densities in pixels per inch that programs write if they know nothing about the object: those of screens (also as
-/// 28 and 38 whole pixels per centimeter), and one pixel per millimeter, which libvips writes.
+/// Densities in pixels per inch that programs write without knowing the object's size. These are screen densities (also
+/// rounded to 28 and 38 pixels per centimeter) and libvips' default of one pixel per millimeter.
 const DEFAULTS: [f64; 5] = [72.0, 96.0, 71.12, 96.52, 25.4];
 
-/// Largest relative difference from a default, and between the two directions. PNG rounds to whole pixels per meter.
+/// Maximum relative difference from a default, and between the two directions. PNG rounds to whole pixels per meter.
 const TOLERANCE: f64 = 0.002;
 
-/// Lowest plausible density in pixels per inch. Files with 1 pixel per inch use the field for the ratio of the sides.
+/// Minimum plausible density in pixels per inch. Files with 1 pixel per inch use the field for an aspect ratio.
 const MIN_DENSITY: f64 = 5.0;
 
-/// Returns the scale for the pixels per `unit` in each direction, or `None` if they are a default or not plausible.
+/// Returns the scale for a number of pixels per `unit` in each direction, or `None` if it's a default or implausible.
 pub(in crate::source) fn scale_of_density(per_unit: (f64, f64), unit: LengthUnit) -> Option<PhysicalScale> {
     let per_inch = per_unit.0
         * match unit {

@@ -91,7 +91,7 @@ impl Metadata {
         self.warn(WarningCode::MetadataTooLarge, text);
     }
 
-    /// Adds the physical size of pixels.
+    /// Adds the physical pixel size, unless it's already known.
     pub(super) fn add_scale(&mut self, scale: Option<PhysicalScale>) {
         self.scale = self.scale.or(scale);
     }
@@ -101,7 +101,7 @@ impl Metadata {
         self.warnings.push(Warning::new(code, text));
     }
 
-    /// Adds a warning that has been made already.
+    /// Adds an existing warning.
     #[cfg(any(feature = "avif", feature = "jxl"))]
     pub(super) fn add_warning(&mut self, warning: Warning) {
         self.warnings.push(warning);
@@ -144,11 +144,11 @@ impl Metadata {
 pub(super) struct FileMetadata {
     pub(super) orientation: Orientation,
     pub(super) profile: Option<Vec<u8>>,
-    /// Physical size of pixels.
+    /// Physical pixel size.
     pub(super) scale: Option<PhysicalScale>,
-    /// Resolution if the image is a page that is rendered.
+    /// Resolution, if the image is a rendered page.
     pub(super) rendered_dpi: Option<Dpi>,
-    /// Format of the decoder if the image is stored in a file of another format.
+    /// Format of the embedded image if it's different from the file's format.
     pub(super) codec: Option<&'static str>,
     pub(super) warnings: Vec<Warning>,
 }

@@ -1,4 +1,4 @@
-//! Streams encoded as text (ISO 32000-2, 7.4.2 and 7.4.3).
+//! Decodes streams that are encoded as ASCII text (ISO 32000-2, 7.4.2 and 7.4.3).
 
 use super::lexer::hexadecimal_digit;
 use std::io::{self, BufRead, Read};
@@ -14,7 +14,7 @@ impl<R: BufRead> AsciiHexReader<R> {
         Self { input: input.bytes(), has_ended: false }
     }
 
-    /// Returns the next digit, or `None` at the end.
+    /// Returns the next digit, or `None` at the end of the data.
     fn digit(&mut self) -> io::Result<Option<u8>> {
         while !self.has_ended {
             let Some(byte) = self.input.next().transpose()? else { break };
@@ -40,7 +40,7 @@ impl<R: BufRead> Read for AsciiHexReader<R> {
 /// Decodes `ASCII85Decode`.
 pub(super) struct Ascii85Reader<R> {
     input: io::Bytes<R>,
-    /// Decoded bytes that were not read yet.
+    /// Decoded bytes that haven't been read yet.
     ready: Vec<u8>,
     has_ended: bool,
 }
@@ -67,7 +67,7 @@ impl<R: BufRead> Ascii85Reader<R> {
                 Some(_) => {}
             }
         }
-        // An incomplete group is as if it was followed by the highest digits.
+        // Pad an incomplete group with the highest digit.
         for _ in digits..5 {
             value = value.wrapping_mul(85).wrapping_add(84);
         }

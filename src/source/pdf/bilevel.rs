@@ -1,4 +1,4 @@
-//! CCITT fax and JBIG2, whose decoders return whole images. They take one bit per pixel.
+//! Decodes CCITT fax and JBIG2. Their decoders return the whole image, which is kept at one bit per pixel.
 
 use super::document::Document;
 use super::filter::Bytes;
@@ -10,31 +10,31 @@ use hayro_ccitt::{DecodeSettings, DecoderContext, EncodingMode};
 use std::io::Read;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-/// Maximum size of a compressed image in bytes. A page of the densest halftone at 600 dpi has about 4 MB.
+/// Maximum size of a compressed image in bytes. A page of the densest halftone at 600 dpi is about 4 MB.
 pub(super) const MAX_DATA_BYTES: u64 = 64 << 20;
 
-/// Maximum size in bytes of the symbols that the images of several pages share. They're read with the header.
+/// Maximum size in bytes of the symbols shared by the images of several pages. They're read along with the header.
 pub(super) const MAX_SYMBOLS_BYTES: u64 = 8 << 20;
 
-/// Columns of fax images that don't say how many they have.
+/// Default number of columns in a fax image.
 const DEFAULT_COLUMNS: i64 = 1728;
 
-/// Compression of an image with two colors.
+/// Compression of a two-color image.
 pub(super) enum Bilevel {
     Fax(Fax),
-    /// Shared symbols, if any.
+    /// JBIG2 with the shared symbols, which may be empty.
     Jbig2(Vec<u8>),
 }
 
-/// Parameters of a fax image (ISO 32000-2, 7.4.6).
+/// Fax parameters (ISO 32000-2, 7.4.6).
 pub(super) struct Fax {
     settings: DecodeSettings,
-    /// `true` if set bits are black.
+    /// `true` if a set bit is black.
     is_black_1: bool,
 }
 
 impl Fax {
-    /// Reads the parameters. Returns `None` if they contradict the image's size.
+    /// Reads the parameters. Returns `None` if they contradict the image size.
     pub(super) fn new(document: &Document, parameters: &Dictionary, size: Size) -> Option<Self> {
         let flag = |key: &[u8], default| match document.get(parameters, key) {
             Object::Boolean(value) => value,
@@ -71,10 +71,10 @@ impl Bilevel {
     }
 }
 
-/// Reads the rows of an image with two colors.
+/// Reads the rows of a two-color image.
 pub(super) struct BilevelRows {
     codec: Bilevel,
-    /// Compressed data, until it's decoded.
+    /// Compressed data. `None` once it's been decoded.
     data: Option<Bytes>,
     mapping: Mapping,
     size: Size,
@@ -88,12 +88,12 @@ impl BilevelRows {
         Self { codec, data: Some(data), mapping, size, packed, next_row: 0 }
     }
 
-    /// Returns the memory needed in bytes, given the size of the compressed data.
+    /// Returns the memory needed for decoding, in bytes, given the size of the compressed data.
     pub(super) fn decoder_bytes(codec: &Bilevel, size: Size, data_bytes: u64) -> u64 {
         let image = u64::from(size.width().div_ceil(32)) * 4 * u64::from(size.height());
         match codec {
             Bilevel::Fax(_) => image + data_bytes,
-            // The decoder has a page, and a region of it, beside the result. Symbols take less than a region.
+            // The decoder holds a page and a region in addition to the result. Symbols need less memory than a region.
             Bilevel::Jbig2(symbols) => 4 * image + data_bytes + 8 * (symbols.len() as u64 + data_bytes),
         }
     }
@@ -106,7 +106,7 @@ impl BilevelRows {
             Bilevel::Fax(fax) => decode_fax(fax, &bytes, size),
             Bilevel::Jbig2(symbols) => decode_jbig2(symbols, &bytes, size),
         };
-        // A damaged file that makes a decoder panic must not affect other images.
+        // A decoder panic on a damaged file must not affect other images.
         let decoded = catch_unwind(AssertUnwindSafe(decode));
         self.packed = decoded.unwrap_or_else(|_| Err("the decoder failed internally".into()))?;
         Ok(())
@@ -137,7 +137,7 @@ impl RowReader for BilevelRows {
 fn decode_fax(fax: &Fax, data: &[u8], size: Size) -> Result<Packed, DecodeError> {
     let mut packed = Packed::new(size, fax.is_black_1)?;
     let result = hayro_ccitt::decode(data, &mut packed, &mut DecoderContext::new(fax.settings));
-    // Some writers count a few rows too many. If there is an error, the rows before may be wrong, too.
+    // Some writers declare a few rows too many. After an error, even the rows decoded so far may be wrong.
     match result {
         Ok(_) if packed.decoded > 0 => Ok(packed),
         _ => Err("its fax data is damaged".into()),
@@ -156,16 +156,16 @@ fn decode_jbig2(symbols: &[u8], data: &[u8], size: Size) -> Result<Packed, Decod
     Ok(packed)
 }
 
-/// Rows with one bit per pixel.
+/// Rows packed at one bit per pixel.
 #[derive(Default)]
 struct Packed {
     bits: Vec<u8>,
     row_bytes: usize,
     width: usize,
     is_black_1: bool,
-    /// Number of complete rows.
+    /// Number of completed rows.
     decoded: u32,
-    /// Number of pixels in the current row.
+    /// Number of pixels decoded in the current row.
     column: usize,
 }
 
@@ -186,7 +186,7 @@ impl Packed {
         self.bits.get(start..start + self.row_bytes)
     }
 
-    /// Blackens pixels of the current row.
+    /// Blackens a range of pixels in the current row.
     fn blacken(&mut self, from: usize, to: usize) {
         let to = to.min(self.width);
         let start = self.decoded as usize * self.row_bytes;

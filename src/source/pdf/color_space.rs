@@ -1,19 +1,19 @@
-//! Color spaces of images (ISO 32000-2, 8.6).
+//! Image color spaces (ISO 32000-2, 8.6).
 
 use super::document::Document;
 use super::object::{Dictionary, Object};
 use crate::source::metadata::MAX_PROFILE_BYTES;
 use crate::source::samples::ColorModel;
 
-/// Maximum size of a palette in bytes: 256 colors of 4 samples.
+/// Maximum palette size in bytes, for 256 colors of 4 samples each.
 const MAX_PALETTE_BYTES: u64 = 1024;
 
-/// A color space that decoders know.
+/// A color space that's supported without rendering.
 pub(super) struct ColorSpace {
-    /// Colors of the image, or of its palette.
+    /// Color model of the image or its palette.
     pub(super) model: ColorModel,
     pub(super) profile: Option<Vec<u8>>,
-    /// Colors by index, if the samples are indexes.
+    /// Palette, if the samples are indices into it.
     pub(super) palette: Option<Vec<u8>>,
 }
 
@@ -27,7 +27,7 @@ impl ColorSpace {
         if self.palette.is_some() { 1 } else { channels(self.model) }
     }
 
-    /// Reads a color space. Returns `None` for kinds that only the renderer knows.
+    /// Reads a color space. Returns `None` if only the renderer supports it.
     pub(super) fn read(document: &Document, object: &Object, resources: &Dictionary) -> Option<Self> {
         let spaces = document.dictionary(resources, b"ColorSpace");
         match object {
@@ -39,7 +39,7 @@ impl ColorSpace {
         }
     }
 
-    /// Returns a device's color space, which the page's resources may define.
+    /// Returns a device color space. The page's resources may override it.
     fn of_device(document: &Document, model: ColorModel, spaces: &Dictionary) -> Option<Self> {
         let default: &[u8] = match model {
             ColorModel::Gray => b"DefaultGray",
@@ -68,7 +68,7 @@ impl ColorSpace {
                     4 => ColorModel::Cmyk,
                     _ => return None,
                 };
-                // A damaged profile is reported by the color conversion.
+                // The color conversion reports damaged profiles.
                 let profile = document.data(stream, MAX_PROFILE_BYTES).unwrap_or_default();
                 Some(Self { profile: Some(profile), ..Self::device(model) })
             }
@@ -89,7 +89,7 @@ impl ColorSpace {
     }
 }
 
-/// Returns the color model of a device's color space.
+/// Returns a device color space's color model.
 fn device_model(name: &[u8]) -> Option<ColorModel> {
     Some(match name {
         b"DeviceGray" | b"G" => ColorModel::Gray,
@@ -99,7 +99,7 @@ fn device_model(name: &[u8]) -> Option<ColorModel> {
     })
 }
 
-/// Returns the number of samples of a color.
+/// Returns the number of samples per color.
 pub(super) fn channels(model: ColorModel) -> usize {
     match model {
         ColorModel::Gray => 1,

@@ -1,4 +1,4 @@
-//! Finds out whether a page shows one image and nothing else.
+//! Determines whether a page shows a single image and nothing else.
 
 use super::document::Document;
 use super::geometry::{Matrix, Rectangle};
@@ -8,38 +8,38 @@ use super::page::{MAX_CONTENT_BYTES, Page};
 use std::collections::HashSet;
 use std::sync::Arc;
 
-/// Fraction of a page's sides that an image may leave uncovered at each edge.
+/// Fraction of a page's width or height that an image may leave uncovered at each edge.
 pub(super) const MARGIN: f64 = 0.01;
 
-/// Maximum number of operands of an operator. Readers have a limit of at least 500, but none has that many.
+/// Maximum number of operands per operator. PDF readers support at least 500, but no operator needs that many.
 const MAX_OPERANDS: usize = 64;
 
-/// Maximum nesting of forms, and their number.
+/// Maximum form nesting depth, followed by the maximum number of forms.
 const MAX_FORM_DEPTH: usize = 8;
 const MAX_FORMS: usize = 64;
 
-/// Maximum number of graphics states that are saved at a time.
+/// Maximum number of saved graphics states.
 const MAX_STATES: usize = 512;
 
-/// Rendering modes of text that's neither filled nor stroked nor clips.
+/// Rendering mode for text that's neither filled, stroked nor used for clipping.
 const INVISIBLE: i64 = 3;
-/// First of the rendering modes that clip.
+/// First rendering mode that clips. Higher modes clip too.
 const CLIPPING: i64 = 4;
 
-/// The only visible image of a page.
+/// A page's only visible image.
 pub(super) struct Placed {
     pub(super) image: Arc<Stream>,
-    /// Transformation of the unit square to the page.
+    /// Transformation from the unit square to the page.
     pub(super) matrix: Matrix,
-    /// `true` if the image has no colors of its own, and is painted in black.
+    /// `true` if the image is a stencil mask painted in black.
     pub(super) is_stencil: bool,
-    /// `true` if something was painted before, and may be visible where the image isn't.
+    /// `true` if something was painted earlier that could show around the image's edges.
     pub(super) is_over_paint: bool,
     /// Resources that the image's color space may refer to.
     pub(super) resources: Dictionary,
 }
 
-/// Returns the image if it's all that the page shows. Invisible text, as text recognition adds it, doesn't count.
+/// Returns the image if the page shows nothing else. Invisible text, such as an OCR layer, is ignored.
 pub(super) fn only_image(document: &Document, page: &Page) -> Option<Placed> {
     let content = page.content(document)?;
     let resources = document.dictionary(&page.dictionary, b"Resources");
@@ -65,9 +65,9 @@ pub(super) fn drawn_names(content: &[u8]) -> HashSet<Box<[u8]>> {
 struct State {
     matrix: Matrix,
     text_mode: i64,
-    /// `false` if transparency, blending or the like is in effect.
+    /// `false` if transparency, blending or a similar effect is active.
     is_plain: bool,
-    /// `true` if a part of the page is clipped away.
+    /// `true` if part of the page is clipped.
     is_clipped: bool,
     /// `true` if the fill color is black.
     is_black: bool,
@@ -95,7 +95,7 @@ struct Scan<'a> {
     forms: usize,
 }
 
-/// Operators of one stream.
+/// State for running a single stream's operators.
 struct Run<'a> {
     resources: &'a Dictionary,
     state: State,
@@ -106,7 +106,7 @@ struct Run<'a> {
 }
 
 impl Scan<'_> {
-    /// Runs operators. Returns `None` as soon as the page shows something else than an image.
+    /// Runs operators. Returns `None` as soon as the page shows anything except an image.
     fn run(&mut self, content: &[u8], resources: &Dictionary, state: &State, depth: usize) -> Option<()> {
         let (state, saved, path) = (state.clone(), Vec::new(), Path::Empty);
         let mut run = Run { resources, state, saved, path, clips: false, depth };
@@ -132,9 +132,9 @@ impl Scan<'_> {
             b"gs" => self.set_state(operands.first()?.name()?, run),
             b"Tr" => run.state.text_mode = operands.first()?.integer()?,
             b"Do" => self.draw(operands.first()?.name()?, run)?,
-            // Marked content that layers may hide.
+            // Marked content that layers can hide.
             b"BDC" if operands.first().and_then(Object::name) == Some(b"OC") => return None,
-            // Inline images, whose end is hard to find, and shadings.
+            // Inline images, which have no reliable end marker, and shadings.
             b"q" | b"BI" | b"EI" | b"sh" => return None,
             b"Tj" | b"TJ" | b"'" | b"\"" if run.state.text_mode >= CLIPPING => return None,
             b"Tj" | b"TJ" | b"'" | b"\"" if run.state.text_mode != INVISIBLE => self.paint()?,
@@ -150,7 +150,7 @@ impl Scan<'_> {
         Some(())
     }
 
-    /// Notes that something other than an image is painted. It doesn't matter if an image covers it later.
+    /// Records that something other than an image is painted. An image that's painted over it later still counts.
     fn paint(&mut self) -> Option<()> {
         self.has_paint = true;
         self.found.is_none().then_some(())
@@ -169,7 +169,7 @@ impl Scan<'_> {
                 b"TR" | b"TR2" => matches!(value.name(), Some(b"Identity" | b"Default")),
                 _ => true,
             };
-            // A later state may turn it off again, which is rare.
+            // A later state could reset this, but that's rare.
             run.state.is_plain &= is_plain;
         }
     }
@@ -198,7 +198,7 @@ impl Scan<'_> {
         if has_mask || !run.state.is_plain || run.state.is_clipped || !covers {
             return None;
         }
-        // A stencil shows what's below.
+        // Whatever is underneath shows through a stencil.
         if is_stencil && (is_drawn_over || !run.state.is_black) {
             return None;
         }
@@ -212,7 +212,7 @@ impl Scan<'_> {
         Some(())
     }
 
-    /// Runs the operators of a form.
+    /// Runs a form's operators.
     fn draw_form(&mut self, form: &Stream, run: &Run<'_>) -> Option<()> {
         self.forms += 1;
         if self.forms > MAX_FORMS || run.depth == MAX_FORM_DEPTH {
@@ -253,7 +253,7 @@ impl Run<'_> {
         (self.path, self.clips) = (Path::Empty, false);
     }
 
-    /// Notes if the fill color is black. Only colors that are given directly count.
+    /// Records whether the fill color is black. Only recognizes colors that are specified directly.
     fn set_color(&mut self, operator: &[u8], operands: &[Object]) {
         let is = |color: &[f64]| {
             operands.len() == color.len()
@@ -272,7 +272,7 @@ impl Run<'_> {
     }
 }
 
-/// Returns the numbers of operands, or `None` if there are too few.
+/// Returns the operands as numbers, or `None` if there are too few.
 fn numbers<const COUNT: usize>(operands: &[Object]) -> Option<[f64; COUNT]> {
     let mut numbers = [0.0; COUNT];
     for (at, number) in numbers.iter_mut().enumerate() {

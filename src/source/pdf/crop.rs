@@ -1,9 +1,9 @@
-//! Crops images to the part that a page shows.
+//! Crops images to the part that's visible on a page.
 
 use crate::iiif::Size;
 use crate::source::{DecodeError, RowReader, Warning, resize};
 
-/// A part of an image in pixels.
+/// A rectangular part of an image, in pixels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct PixelArea {
     pub(super) left: u32,
@@ -11,12 +11,12 @@ pub(super) struct PixelArea {
     pub(super) size: Size,
 }
 
-/// Reads the rows of a part of an image.
+/// Reads the rows of part of an image.
 pub(super) struct CroppedRows {
     rows: Box<dyn RowReader>,
     area: PixelArea,
     pixel_bytes: usize,
-    /// Size of a whole row in bytes.
+    /// Size of an uncropped row in bytes.
     row_bytes: usize,
     row: Vec<u8>,
     is_at_top: bool,
@@ -47,7 +47,7 @@ impl RowReader for CroppedRows {
         Ok(())
     }
 
-    /// Returns no warnings. The end of the image isn't checked, because rows are left.
+    /// Returns no warnings. The end of the image isn't checked because some rows are never read.
     fn finish(&mut self) -> Result<Vec<Warning>, DecodeError> {
         Ok(Vec::new())
     }

@@ -1,4 +1,4 @@
-//! Finds the objects of a file. Each is read when it's needed, so that files of any size take little memory.
+//! Finds a file's objects. Each object is read on demand, so files of any size need little memory.
 
 use super::filter::{self, Decoded};
 use super::index::{Entry, Index, ObjectStream};
@@ -9,33 +9,33 @@ use std::cell::Cell;
 use std::io::{self, Read};
 use std::sync::Arc;
 
-/// Number of bytes to read for an object at first. Most are smaller.
+/// Number of bytes to read initially for an object. Most objects are smaller.
 const WINDOW_BYTES: usize = 1 << 10;
 
-/// Maximum size of an object in bytes, not counting the data of streams. The list of 100,000 pages takes about 1 MB.
+/// Maximum object size in bytes, not counting stream data. A list of 100,000 pages is about 1 MB.
 const MAX_OBJECT_BYTES: usize = 2 << 20;
 
-/// Maximum size of a group of objects in bytes when unpacked.
+/// Maximum unpacked size of an object stream, in bytes.
 const MAX_OBJECT_STREAM_BYTES: u64 = 12 << 20;
 
-/// Maximum number of references from one to the next.
+/// Maximum length of a chain of references.
 const MAX_REFERENCES: usize = 16;
 
-/// Number of bytes after an object that are read to be sure that it's complete. The longest keyword is `endstream`.
+/// Number of bytes to read past an object to make sure that it's complete. The longest keyword is `endstream`.
 const MARGIN_BYTES: usize = 32;
 
 /// Number of bytes to search at a time.
 pub(super) const SEARCH_BYTES: usize = 64 << 10;
 
-/// Maximum number of bytes to parse and unpack for one page, or for the list of all pages. Damaged and hostile files
-/// may refer to the same bytes over and over.
+/// Maximum number of bytes to parse and unpack for a single page, or for the page list. Damaged or malicious files may
+/// refer to the same bytes over and over.
 const MAX_WORK_BYTES: u64 = 2 << 30;
 
-/// A file and the index of its objects.
+/// A file and its object index.
 pub(super) struct Document {
     file: Input,
     pub(super) index: Arc<Index>,
-    /// Number of bytes parsed and unpacked.
+    /// Number of bytes parsed and unpacked so far.
     work: Cell<u64>,
 }
 
@@ -48,25 +48,25 @@ impl Document {
         &self.file
     }
 
-    /// Adds to the bytes that were parsed and unpacked. Returns `false` if there were too many.
+    /// Adds to the number of bytes parsed and unpacked. Returns `false` once the limit is exceeded.
     pub(super) fn spend(&self, bytes: u64) -> bool {
         self.work.set(self.work.get().saturating_add(bytes));
         self.work.get() <= MAX_WORK_BYTES
     }
 
-    /// Fails if so much had to be parsed that objects were skipped.
+    /// Fails if the work limit was exceeded, because some objects were skipped.
     pub(super) fn check_work(&self) -> Result<(), DecodeError> {
         if self.spend(0) { Ok(()) } else { Err("its structure is too complex".into()) }
     }
 
-    /// Returns the bytes from an offset, as far as they exist.
+    /// Returns up to `length` bytes starting at an offset. Stops at the end of the file.
     pub(super) fn window(&self, offset: u64, length: usize) -> io::Result<Vec<u8>> {
         let mut bytes = Vec::new();
         self.file.part(offset, length as u64).read_to_end(&mut bytes)?;
         Ok(bytes)
     }
 
-    /// Returns the object that a reference leads to. References to missing and damaged objects are null.
+    /// Resolves a reference. Returns null if the object is missing or damaged.
     pub(super) fn resolve(&self, object: &Object) -> Object {
         let mut object = object.clone();
         for _ in 0..MAX_REFERENCES {
@@ -78,27 +78,27 @@ impl Document {
         Object::Null
     }
 
-    /// Returns a value of a dictionary, or null if there is none.
+    /// Returns a dictionary value, or null if it's missing.
     pub(super) fn get(&self, dictionary: &Dictionary, key: &[u8]) -> Object {
         dictionary.raw(key).map_or(Object::Null, |value| self.resolve(value))
     }
 
-    /// Returns a value of a dictionary unless it's missing or null.
+    /// Returns a dictionary value unless it's missing or null.
     pub(super) fn find(&self, dictionary: &Dictionary, key: &[u8]) -> Option<Object> {
         Some(self.get(dictionary, key)).filter(|value| *value != Object::Null)
     }
 
-    /// Returns a dictionary in a dictionary. It's empty if there is none.
+    /// Returns a nested dictionary, which is empty if the key is missing.
     pub(super) fn dictionary(&self, dictionary: &Dictionary, key: &[u8]) -> Dictionary {
         self.get(dictionary, key).dictionary().cloned().unwrap_or_default()
     }
 
-    /// Returns numbers in a dictionary, or `None` if there are fewer.
+    /// Returns an array of numbers from a dictionary, or `None` if it has fewer than `COUNT`.
     pub(super) fn numbers<const COUNT: usize>(&self, dictionary: &Dictionary, key: &[u8]) -> Option<[f64; COUNT]> {
         self.numbers_of(&self.get(dictionary, key))
     }
 
-    /// Returns the numbers of an array, or `None` if there are fewer.
+    /// Returns an array's first numbers, or `None` if it has fewer than `COUNT`.
     pub(super) fn numbers_of<const COUNT: usize>(&self, array: &Object) -> Option<[f64; COUNT]> {
         let array = array.array().filter(|array| array.len() >= COUNT)?;
         let mut numbers = [0.0; COUNT];
@@ -108,7 +108,7 @@ impl Document {
         Some(numbers)
     }
 
-    /// Returns the object with this number, or null.
+    /// Returns the object with this number, or null if it's missing.
     pub(super) fn load(&self, number: u32) -> Object {
         let object = match self.index.entry(number) {
             Entry::Missing | Entry::Free => None,
@@ -121,7 +121,7 @@ impl Document {
         object.unwrap_or_default()
     }
 
-    /// Reads the number and object at an offset.
+    /// Reads the object at an offset along with its number.
     pub(super) fn object_at(&self, offset: u64) -> Option<(u32, Object)> {
         let mut length = WINDOW_BYTES;
         loop {
@@ -138,12 +138,12 @@ impl Document {
         }
     }
 
-    /// Returns a group of objects, which may have been unpacked before.
+    /// Returns an object stream, from the cache if possible.
     fn object_stream(&self, number: u32) -> Option<Arc<ObjectStream>> {
         if let Some(stream) = self.index.cached(number) {
             return Some(stream);
         }
-        // Groups are in the file itself, and so is everything that is needed to unpack them.
+        // Object streams are stored in the file directly, as is everything needed to unpack them.
         let Entry::At(offset) = self.index.entry(number) else { return None };
         let (_, object) = self.object_at(offset)?;
         let stream = Arc::new(self.read_object_stream(object.stream()?)?);
@@ -151,14 +151,14 @@ impl Document {
         Some(stream)
     }
 
-    /// Unpacks a group of objects.
+    /// Unpacks an object stream.
     pub(super) fn read_object_stream(&self, stream: &Stream) -> Option<ObjectStream> {
         let data = self.data(stream, MAX_OBJECT_STREAM_BYTES)?;
         let number = |key: &[u8]| u32::try_from(self.get(&stream.dictionary, key).integer()?).ok();
         ObjectStream::new(data, number(b"N")?, number(b"First")?)
     }
 
-    /// Returns the data of a stream as it is in the file.
+    /// Returns a stream's data as stored in the file.
     pub(super) fn stream_input(&self, stream: &Stream) -> Input {
         let length = self.get(&stream.dictionary, b"Length").integer().and_then(|length| u64::try_from(length).ok());
         let stated = length.filter(|length| self.has_end_after(stream.start, *length));
@@ -166,21 +166,21 @@ impl Document {
         self.file.part(stream.start, length)
     }
 
-    /// Returns `true` if a stream with this length has its end where it should.
+    /// Returns `true` if a stream of this length is followed by an end marker.
     fn has_end_after(&self, start: u64, length: u64) -> bool {
         let Some(end) = start.checked_add(length).filter(|end| *end <= self.file.length()) else { return false };
         let Ok(window) = self.window(end, MARGIN_BYTES) else { return false };
         Lexer::new(&window).keyword(b"endstream") || Lexer::new(&window).keyword(b"endobj")
     }
 
-    /// Returns the length of a stream whose stated length is wrong.
+    /// Returns a stream's actual length if the stated length is wrong.
     fn search_end(&self, start: u64) -> u64 {
         const END: &[u8] = b"endstream";
         let mut at = start;
         while let Ok(window) = self.window(at, SEARCH_BYTES) {
             if let Some(found) = find(&window, END) {
                 let end = at + found as u64;
-                // The end of the line before isn't part of the data.
+                // The line break before the end marker isn't part of the data.
                 let before = self.window(end.saturating_sub(2).max(start), 2).unwrap_or_default();
                 let line_end = match before[..] {
                     [b'\r', b'\n'] => 2,
@@ -197,15 +197,15 @@ impl Document {
         self.file.length().saturating_sub(start)
     }
 
-    /// Prepares decoding a stream.
+    /// Prepares to decode a stream.
     ///
     /// # Errors
-    /// Returns an error if the stream has unknown filters, or is encrypted.
+    /// Returns an error if the stream is encrypted or uses unknown filters.
     pub(super) fn decode(&self, stream: &Stream) -> Result<Decoded, DecodeError> {
         filter::decode(self, &stream.dictionary, self.stream_input(stream))
     }
 
-    /// Returns the decoded data of a stream, at most `max` bytes. Returns `None` if it's longer, damaged at its start or
+    /// Returns up to `max` bytes of decoded stream data. Returns `None` if the data is longer, damaged at its start, or
     /// an image.
     pub(super) fn data(&self, stream: &Stream, max: u64) -> Option<Vec<u8>> {
         let decoded = self.decode(stream).ok().filter(|decoded| decoded.codec.is_none())?;
@@ -243,7 +243,7 @@ fn indirect_object(window: &[u8], offset: u64) -> (Option<(u32, Object)>, usize)
     (Some((number, object)), lexer.position())
 }
 
-/// Returns the position of the first occurrence.
+/// Returns the position of the first match.
 pub(super) fn find(bytes: &[u8], wanted: &[u8]) -> Option<usize> {
     bytes.windows(wanted.len()).position(|window| window == wanted)
 }

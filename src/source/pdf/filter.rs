@@ -9,20 +9,20 @@ use crate::source::{DecodeError, Input};
 use flate2::bufread::ZlibDecoder;
 use std::io::{BufReader, Read};
 
-/// Maximum number of filters of a stream. Real streams have one or two.
+/// Maximum number of filters per stream. Real streams have one or two.
 const MAX_FILTERS: usize = 4;
 
-/// Maximum number of bytes that a filter may produce. A chain of filters can expand a few bytes to any size, and take
-/// as long to do so.
+/// Maximum number of bytes that a filter may produce. A chain of filters can expand a few bytes to an arbitrary size,
+/// which takes an arbitrary amount of time.
 const MAX_FILTERED_BYTES: u64 = 1 << 36;
 
-/// Size of the buffer between two filters in bytes.
+/// Size of the buffer between two filters, in bytes.
 pub(super) const BUFFER_BYTES: usize = 16 << 10;
 
-/// Decoded bytes.
+/// Decoded data.
 pub(super) type Bytes = Box<dyn Read + Send>;
 
-/// Compression of images that isn't a sequence of bytes when decoded.
+/// Compression that decodes to an image instead of bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum ImageCodec {
     Jpeg,
@@ -31,19 +31,19 @@ pub(super) enum ImageCodec {
     Jbig2,
 }
 
-/// A stream with all filters but an image codec undone.
+/// A stream with every filter undone except for an image codec.
 pub(super) struct Decoded {
     pub(super) bytes: Bytes,
-    /// The codec left to undo, and its parameters.
+    /// Remaining image codec and its parameters.
     pub(super) codec: Option<(ImageCodec, Dictionary)>,
-    /// The bytes in the file, if there are no filters other than the codec.
+    /// The data in the file, if the codec is the only filter.
     pub(super) plain: Option<Input>,
 }
 
-/// Prepares decoding a stream's data.
+/// Prepares to decode a stream's data.
 ///
 /// # Errors
-/// Returns an error if the stream has unknown filters, or is encrypted.
+/// Returns an error if the stream is encrypted or uses unknown filters.
 pub(super) fn decode(objects: &dyn Resolve, dictionary: &Dictionary, input: Input) -> Result<Decoded, DecodeError> {
     let (filters, parameters) = filters(objects, dictionary);
     if filters.len() > MAX_FILTERS {
@@ -110,7 +110,7 @@ fn predicted(bytes: Bytes, objects: &dyn Resolve, parameters: &Dictionary) -> Re
     Ok(Box::new(PredictorReader::new(bytes, predictor, colors, bits, columns)?))
 }
 
-/// Returns the names of a stream's filters, and their parameters.
+/// Returns the names of a stream's filters and their parameters.
 fn filters(objects: &dyn Resolve, dictionary: &Dictionary) -> (Vec<Box<[u8]>>, Vec<Dictionary>) {
     let list = |keys: [&[u8]; 2]| match keys.into_iter().find_map(|key| find(objects, dictionary, key)) {
         Some(Object::Array(array)) => array.iter().map(|item| objects.resolve(item)).collect(),

@@ -1,18 +1,18 @@
-//! Points, boxes and matrices of pages (ISO 32000-2, 8.3).
+//! Page points, boxes and matrices (ISO 32000-2, 8.3).
 
 use crate::source::Orientation;
 
-/// A transformation of coordinates: `x' = a x + c y + e` and `y' = b x + d y + f`.
+/// A coordinate transformation with `x' = a x + c y + e` and `y' = b x + d y + f`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Matrix(pub(super) [f64; 6]);
 
 impl Matrix {
     pub(super) const IDENTITY: Self = Self([1.0, 0.0, 0.0, 1.0, 0.0, 0.0]);
 
-    /// Returns the transformation that applies this one first, and then `next`.
+    /// Returns the transformation that applies `self` first and then `next`.
     pub(super) fn then(self, next: Self) -> Self {
         let Self([.., right, up]) = next;
-        // Directions aren't moved.
+        // Don't translate direction vectors.
         let turned = |x: f64, y: f64| {
             let (x, y) = next.apply((x, y));
             (x - right, y - up)
@@ -28,7 +28,7 @@ impl Matrix {
         (of(0), of(1))
     }
 
-    /// Returns the bounds of a transformed rectangle.
+    /// Returns the bounding box of a transformed rectangle.
     pub(super) fn bounds(self, rectangle: Rectangle) -> Rectangle {
         let Rectangle { left, bottom, right, top } = rectangle;
         let corners = [(left, bottom), (right, bottom), (right, top), (left, top)].map(|corner| self.apply(corner));
@@ -38,16 +38,16 @@ impl Matrix {
     /// Returns `true` if horizontal and vertical lines stay horizontal or vertical.
     pub(super) fn is_axis_aligned(self) -> bool {
         let Self([a, b, c, d, ..]) = self;
-        // Rounding of angles in programs leaves a millionth.
+        // Programs that round angles are off by about a millionth.
         let is_small = |value: f64, beside: f64| value.abs() <= beside.abs() * 1e-5;
         (is_small(b, a) && is_small(c, d)) || (is_small(a, b) && is_small(d, c))
     }
 
-    /// Returns the orientation of an image that is drawn with this matrix on a page that is shown with `rotate` degrees
+    /// Returns the orientation of an image drawn with this matrix on a page that's rotated by `rotate` degrees
     /// clockwise. The matrix must be axis-aligned.
     pub(super) fn orientation(self, rotate: u32) -> Orientation {
         let Self([a, b, c, d, ..]) = self;
-        // Directions on the page, with y downward, of the image's right and bottom.
+        // Directions of the image's right and bottom edges on the page, with y pointing down.
         let (mut right, mut down) = ((a, -b), (-c, d));
         for _ in 0..rotate / 90 {
             let turn = |(x, y): (f64, f64)| (-y, x);
@@ -71,7 +71,7 @@ impl Matrix {
     }
 }
 
-/// A rectangle with y upward.
+/// A rectangle with y pointing up.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Rectangle {
     pub(super) left: f64,
@@ -81,15 +81,15 @@ pub(super) struct Rectangle {
 }
 
 impl Rectangle {
-    /// The square that images are drawn into before they're transformed.
+    /// The square that images fill before they're transformed.
     pub(super) const UNIT: Self = Self { left: 0.0, bottom: 0.0, right: 1.0, top: 1.0 };
 
-    /// Creates a rectangle from two opposite corners in any order.
+    /// Creates a rectangle from any two opposite corners.
     pub(super) fn from_corners([x1, y1, x2, y2]: [f64; 4]) -> Self {
         Self::around(&[(x1, y1), (x2, y2)])
     }
 
-    /// Returns the bounds of points.
+    /// Returns the bounding box of some points.
     pub(super) fn around(points: &[(f64, f64)]) -> Self {
         let start = Self { left: f64::MAX, bottom: f64::MAX, right: f64::MIN, top: f64::MIN };
         points.iter().fold(start, |bounds, (x, y)| Self {
@@ -117,7 +117,8 @@ impl Rectangle {
         }
     }
 
-    /// Returns `true` if this covers `other` but for a margin, given as a fraction of its sides.
+    /// Returns `true` if this rectangle covers `other` except for a margin, which is a fraction of the width and height
+    /// of `other`.
     pub(super) fn covers(self, other: Self, margin: f64) -> bool {
         let (x, y) = (other.width() * margin, other.height() * margin);
         self.left <= other.left + x
@@ -133,7 +134,7 @@ mod tests {
 
     #[test]
     fn orientations_follow_the_corners_of_the_image() {
-        // Where the image's top left and top right corners are on the displayed page, as (is right, is bottom).
+        // Positions of the image's top left and top right corners on the displayed page, as (is right, is bottom).
         let cases = [
             ([1.0, 0.0, 0.0, 1.0], 0, Orientation::Upright),
             ([1.0, 0.0, 0.0, 1.0], 90, Orientation::QuarterRight),
@@ -141,7 +142,7 @@ mod tests {
             ([1.0, 0.0, 0.0, 1.0], 270, Orientation::QuarterLeft),
             ([-1.0, 0.0, 0.0, 1.0], 0, Orientation::Mirrored),
             ([1.0, 0.0, 0.0, -1.0], 0, Orientation::Flipped),
-            // A counterclockwise quarter turn by the matrix, and one back by the page.
+            // The matrix turns the image counterclockwise, and the page turns it back.
             ([0.0, 1.0, -1.0, 0.0], 0, Orientation::QuarterLeft),
             ([0.0, 1.0, -1.0, 0.0], 90, Orientation::Upright),
             ([0.0, -1.0, 1.0, 0.0], 0, Orientation::QuarterRight),

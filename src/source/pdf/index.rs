@@ -1,35 +1,35 @@
-//! Locations of all objects.
+//! Index of object locations.
 
 use super::lexer::Lexer;
 use super::object::{Dictionary, Object};
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// Maximum number of objects in a file. A tagged book of 1,000 pages has about 300,000.
+/// Maximum number of objects in a file. A tagged book with 1,000 pages has about 300,000.
 pub(super) const MAX_OBJECTS: u32 = 1 << 20;
 
-/// Maximum size of all unpacked groups of objects to keep, in bytes. At least one is kept.
+/// Maximum combined size of the unpacked object streams to cache, in bytes. At least one is always kept.
 const MAX_CACHED_BYTES: usize = 4 << 20;
 
-/// Location of an object.
+/// An object's location.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Entry {
     /// Not in the index.
     Missing,
-    /// Deleted.
+    /// The object was deleted.
     Free,
-    /// At this offset of the file.
+    /// File offset of the object.
     At(u64),
-    /// In a group of objects.
+    /// The object is in an object stream.
     Within {
-        /// Number of the stream with the group.
+        /// Number of the object stream.
         stream: u32,
-        /// Position in the group.
+        /// Position within the object stream.
         index: u32,
     },
 }
 
-/// An entry in 8 bytes, because there may be a million.
+/// An entry packed into 8 bytes, because there may be a million of them.
 #[derive(Clone, Copy, Default)]
 struct Packed(u64);
 
@@ -62,11 +62,11 @@ fn low(value: u64) -> u32 {
     u32::try_from(value & u64::from(u32::MAX)).unwrap_or(u32::MAX)
 }
 
-/// The locations of all objects by number.
+/// Locations of all objects by number.
 #[derive(Default)]
 pub(super) struct Index {
     entries: Vec<Packed>,
-    /// Entries of all trailers. The newest comes first.
+    /// Combined entries of all trailers, newest first.
     pub(super) trailer: Dictionary,
     streams: Mutex<VecDeque<(u32, Arc<ObjectStream>)>>,
 }
@@ -76,12 +76,12 @@ impl Index {
         self.entries.get(number as usize).map_or(Entry::Missing, |packed| packed.entry())
     }
 
-    /// Returns the number after the highest one.
+    /// Returns the highest object number plus one.
     pub(super) fn end(&self) -> u32 {
         u32::try_from(self.entries.len()).unwrap_or(u32::MAX)
     }
 
-    /// Sets an entry, replacing an older one. Ignores numbers that are too high.
+    /// Sets an entry, replacing any older entry. Ignores numbers that are too high.
     pub(super) fn set(&mut self, number: u32, entry: Entry) {
         let Some(packed) = Packed::new(entry).filter(|_| number < MAX_OBJECTS) else { return };
         if number >= self.end() {
@@ -90,14 +90,14 @@ impl Index {
         self.entries[number as usize] = packed;
     }
 
-    /// Sets an entry unless there is one.
+    /// Sets an entry unless it already exists.
     pub(super) fn add(&mut self, number: u32, entry: Entry) {
         if self.entry(number) == Entry::Missing {
             self.set(number, entry);
         }
     }
 
-    /// Adds the entries of an older trailer.
+    /// Adds an older trailer's entries.
     pub(super) fn add_trailer(&mut self, trailer: Dictionary) {
         for (key, value) in trailer.0 {
             if self.trailer.raw(&key).is_none() {
@@ -135,7 +135,8 @@ pub(super) struct ObjectStream {
 }
 
 impl ObjectStream {
-    /// Creates a group of `count` objects. Their data begins at `first`, after their numbers and positions.
+    /// Creates an object stream with `count` objects. The object data starts at `first`, after the numbers and
+    /// positions.
     pub(super) fn new(data: Vec<u8>, count: u32, first: u32) -> Option<Self> {
         let (mut lexer, mut objects) = (Lexer::new(&data), Vec::new());
         for _ in 0..count.min(MAX_OBJECTS) {
@@ -155,7 +156,7 @@ impl ObjectStream {
         self.objects.iter().map(|(number, _)| *number)
     }
 
-    /// Returns an object, which should be at this position of the group, and the number of bytes parsed.
+    /// Returns an object and the number of bytes parsed. The object is expected at this index, but may be elsewhere.
     pub(super) fn object(&self, number: u32, index: u32) -> Option<(Object, usize)> {
         let stated = self.objects.get(index as usize).filter(|(found, _)| *found == number);
         let (_, offset) = stated.or_else(|| self.objects.iter().find(|(found, _)| *found == number))?;

@@ -1,29 +1,29 @@
-//! Labels of pages, such as `iv` or `A-3` (ISO 32000-2, 12.4.2).
+//! Page labels, such as `iv` or `A-3` (ISO 32000-2, 12.4.2).
 
 use super::document::Document;
 use super::object::{Dictionary, Object};
 use super::text;
 use std::collections::{HashMap, HashSet};
 
-/// Maximum number of ranges with a numbering of their own.
+/// Maximum number of page ranges with their own numbering.
 const MAX_RANGES: usize = 100_000;
 
 /// Maximum number of nodes in the tree of ranges.
 const MAX_NODES: usize = 10_000;
 
-/// Maximum length of all labels together, in bytes. Further pages have none.
+/// Maximum combined length of all labels in bytes. Pages past the limit don't get labels.
 const MAX_LABELS_BYTES: usize = 4 << 20;
 
-/// Highest number written in letters or Roman numerals, which get long.
+/// Highest number to write in letters or Roman numerals, which become very long.
 const MAX_SPELLED: u64 = 20_000;
 
-/// A range of pages, up to the next range.
+/// A page range, which extends to the start of the next range.
 struct Range {
-    /// The first page, counting from 0.
+    /// First page, counting from 0.
     start: u32,
     style: Style,
     prefix: String,
-    /// Number of the first page.
+    /// Label number of the first page.
     first: u64,
 }
 
@@ -31,12 +31,12 @@ struct Range {
 enum Style {
     None,
     Decimal,
-    /// Roman numerals or letters, which are capitals if this is set.
+    /// Roman numerals or letters, in uppercase if set to `true`.
     Roman(bool),
     Letters(bool),
 }
 
-/// Returns the labels by page, counting from 1. It's empty if the file has no labels.
+/// Returns labels by page number, counting from 1. The map is empty if the file doesn't have labels.
 pub(super) fn read(document: &Document, catalog: &Dictionary, pages: u32) -> HashMap<u32, Box<str>> {
     let mut ranges = Vec::new();
     collect(document, document.get(catalog, b"PageLabels"), &mut ranges);
@@ -58,7 +58,7 @@ pub(super) fn read(document: &Document, catalog: &Dictionary, pages: u32) -> Has
     labels
 }
 
-/// Adds the ranges of a number tree.
+/// Collects the ranges in a number tree.
 fn collect(document: &Document, root: Object, ranges: &mut Vec<Range>) {
     let (mut seen, mut waiting) = (HashSet::new(), vec![root]);
     let mut nodes = 0;

@@ -2,7 +2,7 @@
 
 use super::object::{Dictionary, Object};
 
-/// Maximum nesting of arrays and dictionaries. Real files have fewer than 10 levels.
+/// Maximum nesting depth of arrays and dictionaries. Real files have fewer than 10 levels.
 const MAX_DEPTH: u32 = 64;
 
 /// Reads objects and keywords from bytes.
@@ -11,7 +11,7 @@ pub(super) struct Lexer<'a> {
     at: usize,
 }
 
-/// A piece of PDF syntax.
+/// A PDF syntax token.
 #[derive(Debug, PartialEq)]
 pub(super) enum Token<'a> {
     Object(Object),
@@ -24,7 +24,7 @@ impl<'a> Lexer<'a> {
         Self::at(bytes, 0)
     }
 
-    /// Starts at an offset.
+    /// Creates a lexer that starts at an offset.
     pub(super) fn at(bytes: &'a [u8], at: usize) -> Self {
         Self { bytes, at }
     }
@@ -34,17 +34,17 @@ impl<'a> Lexer<'a> {
         self.at
     }
 
-    /// Returns the next token of a content stream, where references don't exist. Returns `None` at the end.
+    /// Returns the next content stream token, or `None` at the end. Content streams can't contain references.
     pub(super) fn content_token(&mut self) -> Option<Token<'a>> {
         self.token(false, 0)
     }
 
-    /// Returns the next token of a file. Returns `None` at the end.
+    /// Returns the next token of a file, or `None` at the end.
     pub(super) fn token_of_file(&mut self) -> Option<Token<'a>> {
         self.token(true, 0)
     }
 
-    /// Returns the next object, or `None` if something else follows.
+    /// Returns the next object, or `None` if the next token isn't an object.
     pub(super) fn object(&mut self) -> Option<Object> {
         match self.token(true, 0) {
             Some(Token::Object(object)) => Some(object),
@@ -52,7 +52,7 @@ impl<'a> Lexer<'a> {
         }
     }
 
-    /// Returns the next whole number, or `None` if something else follows.
+    /// Returns the next integer, or `None` if the next token isn't an integer.
     pub(super) fn integer(&mut self) -> Option<u64> {
         match self.token(false, 0) {
             Some(Token::Object(object)) => u64::try_from(object.integer()?).ok(),
@@ -60,7 +60,7 @@ impl<'a> Lexer<'a> {
         }
     }
 
-    /// Returns `true` if the next token is this keyword, which is then skipped.
+    /// Returns `true` and skips the next token if it's this keyword.
     pub(super) fn keyword(&mut self, keyword: &[u8]) -> bool {
         let start = self.at;
         let is_next = self.token(false, 0) == Some(Token::Keyword(keyword));
@@ -70,7 +70,7 @@ impl<'a> Lexer<'a> {
         is_next
     }
 
-    /// Skips the end of the line after `stream`, and returns the position of the data.
+    /// Returns the position of the data that follows `stream` and a line break.
     pub(super) fn stream_start(&self) -> usize {
         let rest = &self.bytes[self.at.min(self.bytes.len())..];
         let skipped = match rest {
@@ -122,14 +122,14 @@ impl<'a> Lexer<'a> {
         Some(Token::Object(object))
     }
 
-    /// Returns a keyword, or one of the objects that look like one.
+    /// Returns a keyword, or an object that looks like a keyword.
     fn word(&mut self) -> Token<'a> {
         let start = self.at;
         while self.peek().is_some_and(is_regular) {
             self.at += 1;
         }
         if self.at == start {
-            // A delimiter without its counterpart.
+            // An unmatched delimiter.
             let is_pair = matches!(self.bytes.get(start..start + 2), Some(b">>"));
             self.at += if is_pair { 2 } else { 1 };
         }
@@ -158,7 +158,7 @@ impl<'a> Lexer<'a> {
         Token::Object(Object::Number(number))
     }
 
-    /// Reads the generation and `R` after the number of an object.
+    /// Reads the generation and `R` that follow an object number.
     fn rest_of_reference(&mut self, number: &[u8]) -> Option<Object> {
         self.skip_space();
         let start = self.at;
@@ -174,7 +174,7 @@ impl<'a> Lexer<'a> {
             return None;
         }
         self.at += 1;
-        // A number that's too large doesn't exist, and such references are null.
+        // References to numbers that are too large are null, because the object can't exist.
         let number = str::from_utf8(number).ok()?.parse().ok();
         Some(number.map_or(Object::Null, Object::Reference))
     }
@@ -189,7 +189,7 @@ impl<'a> Lexer<'a> {
             }
             match self.nested(has_references, depth)? {
                 Token::Object(object) => array.push(object),
-                // The end is missing.
+                // The closing delimiter is missing.
                 Token::Keyword(b"endobj" | b"stream" | b">>") => return None,
                 Token::Keyword(_) => {}
             }
@@ -257,7 +257,7 @@ impl<'a> Lexer<'a> {
         string.into()
     }
 
-    /// Reads what follows a backslash.
+    /// Reads the characters after a backslash.
     fn escaped(&mut self, string: &mut Vec<u8>) {
         let Some(byte) = self.peek() else { return };
         self.at += 1;
@@ -294,12 +294,12 @@ impl<'a> Lexer<'a> {
         }
         let digits: Vec<u8> = self.bytes[start..self.at].iter().filter_map(|byte| hexadecimal_digit(*byte)).collect();
         self.at += 1;
-        // A missing last digit is 0.
+        // A missing final digit counts as 0.
         digits.chunks(2).map(|pair| pair[0] << 4 | pair.get(1).copied().unwrap_or(0)).collect()
     }
 }
 
-/// Parses a number. Some writers add a second sign or a stray one inside, which readers skip.
+/// Parses a number. Like other readers, this skips the extra or misplaced signs that some writers produce.
 fn number(text: &[u8]) -> Option<f64> {
     let text = str::from_utf8(text).ok()?;
     let is_plain = text.bytes().all(|byte| byte.is_ascii_digit() || b"+-.".contains(&byte));

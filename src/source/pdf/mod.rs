@@ -1,4 +1,4 @@
-//! PDF. Pages that are one image, as scanners make them, are that image. All other pages are rendered.
+//! PDF. If a page is a single image, as in scans, the image itself is used. All other pages are rendered.
 //!
 //! ```text
 //! file -> index of objects (xref, or recover) -> Document: objects on demand -> PageTree -> Page
@@ -6,7 +6,7 @@
 //!                                   -> subset: a file with this page only -> render -> rows
 //! ```
 //!
-//! Only the objects that are needed are read, so that large and remote files take little memory and few requests.
+//! Only objects that are actually needed are read, so large and remote files need little memory and few requests.
 
 mod ascii;
 mod bilevel;
@@ -42,7 +42,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use tree::PageTree;
 
-/// Opens the page in the options.
+/// Opens the page specified by the options.
 pub(super) fn open(file: Input, options: ReadOptions) -> Result<Opened, Refusal> {
     let pages = PdfPages::read(&file)?;
     let mut opened = pages.open(file, options.page, options)?;
@@ -54,22 +54,22 @@ pub(super) fn open(file: Input, options: ReadOptions) -> Result<Opened, Refusal>
     Ok(opened)
 }
 
-/// Finds the pages of a file.
+/// Finds a file's pages.
 pub(super) fn pages(file: &Input) -> Result<Box<dyn PageList>, Refusal> {
     Ok(Box::new(PdfPages::read(file)?))
 }
 
-/// The pages of a file.
+/// A file's pages.
 struct PdfPages {
     index: Arc<Index>,
     tree: PageTree,
-    /// Labels by page, counting from 1.
+    /// Labels by page number, counting from 1.
     labels: HashMap<u32, Box<str>>,
 }
 
 impl PdfPages {
     fn read(file: &Input) -> Result<Self, Refusal> {
-        // A file whose index is damaged, or leads to other objects than it states, is searched instead.
+        // Scan the file if its index is damaged or points to the wrong objects.
         let (document, tree) = match xref::read(file).and_then(|index| find_pages(file, index)) {
             Ok(found) => found,
             Err(_) if file.failure().is_some() => return Err(Refusal::Decode("it could not be read".into())),
@@ -90,7 +90,7 @@ impl PdfPages {
 fn find_pages(file: &Input, index: Index) -> Result<(Document, PageTree), DecodeError> {
     let document = Document::new(file.clone(), Arc::new(index));
     let is_encrypted = document.find(&document.index.trailer, b"Encrypt").is_some();
-    // The caller refuses the file. Its objects may be in streams that can't be unpacked.
+    // The caller rejects encrypted files. Their objects may be in streams that can't be unpacked.
     let tree = if is_encrypted { PageTree::default() } else { PageTree::read(&document)? };
     Ok((document, tree))
 }

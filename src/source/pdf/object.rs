@@ -3,8 +3,8 @@
 use std::io::{self, Write};
 use std::sync::Arc;
 
-/// A value. Indirect objects are referred to by number. Generations don't matter, because only one of each object is
-/// in use.
+/// A value. Indirect objects are referenced by number. Generations are ignored because only one generation of each
+/// object is in use.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) enum Object {
     #[default]
@@ -19,17 +19,17 @@ pub(super) enum Object {
     Reference(u32),
 }
 
-/// Keys and values in file order.
+/// Keys and values in the order they appear in the file.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Dictionary(pub(super) Vec<(Box<[u8]>, Object)>);
 
-/// Finds the objects that references lead to.
+/// Resolves references to objects.
 pub(super) trait Resolve {
-    /// Returns the object that a reference leads to, or null if it's missing.
+    /// Returns the object that a reference points to, or null if it's missing.
     fn resolve(&self, object: &Object) -> Object;
 }
 
-/// A stream, whose data is still in the file.
+/// A stream whose data hasn't been read from the file.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Stream {
     pub(super) dictionary: Dictionary,
@@ -46,7 +46,7 @@ impl Object {
         if let Self::Number(number) = self { Some(*number) } else { None }
     }
 
-    /// Returns a whole number, or `None` if it isn't one or doesn't fit.
+    /// Returns the value as an integer, or `None` if it isn't a whole number or doesn't fit.
     #[expect(clippy::cast_possible_truncation, reason = "the range is checked")]
     pub(super) fn integer(&self) -> Option<i64> {
         const MAX: f64 = 9_007_199_254_740_992.0;
@@ -61,7 +61,7 @@ impl Object {
         if let Self::String(string) = self { Some(string) } else { None }
     }
 
-    /// Returns the dictionary, which may be that of a stream.
+    /// Returns the dictionary, including a stream's dictionary.
     pub(super) fn dictionary(&self) -> Option<&Dictionary> {
         match self {
             Self::Dictionary(dictionary) => Some(dictionary),
@@ -78,7 +78,7 @@ impl Object {
         if let Self::Reference(number) = self { Some(*number) } else { None }
     }
 
-    /// Writes the object in PDF syntax. Streams are written as their dictionaries.
+    /// Writes the object in PDF syntax. For streams, only writes the dictionary.
     pub(super) fn write(&self, out: &mut impl Write) -> io::Result<()> {
         match self {
             Self::Null => write!(out, "null"),
@@ -99,7 +99,7 @@ impl Object {
 }
 
 impl Dictionary {
-    /// Returns a value as it is in the file, which may be a reference.
+    /// Returns a value without resolving references.
     pub(super) fn raw(&self, key: &[u8]) -> Option<&Object> {
         self.0.iter().find(|(known, _)| **known == *key).map(|(_, value)| value)
     }

@@ -4,27 +4,27 @@ use super::document::Document;
 use super::geometry::Rectangle;
 use super::object::{Dictionary, Object};
 
-/// Box of pages that have none: US Letter, as in other readers.
+/// Default page box, which is US Letter as in other readers.
 const DEFAULT_BOX: [f64; 4] = [0.0, 0.0, 612.0, 792.0];
 
-/// Maximum size of a page's operators in bytes. The hidden text of a newspaper page has about 1 MB.
+/// Maximum size of a page's operators in bytes. The hidden text of a newspaper page is about 1 MB.
 pub(super) const MAX_CONTENT_BYTES: u64 = 8 << 20;
 
-/// Flags of annotations that aren't shown.
+/// Annotation flags that hide an annotation.
 const HIDDEN: i64 = 2;
 const NO_VIEW: i64 = 32;
 
 /// A page.
 pub(super) struct Page {
-    /// Number of its object.
+    /// The page's object number.
     pub(super) number: u32,
-    /// Attributes, including inherited ones.
+    /// Attributes, including inherited attributes.
     pub(super) dictionary: Dictionary,
-    /// The part that's shown.
+    /// Visible area.
     pub(super) area: Rectangle,
     /// Clockwise rotation in degrees: 0, 90, 180 or 270.
     pub(super) rotate: u32,
-    /// Size of a unit in points, each 1/72 inch.
+    /// Size of a user space unit in points of 1/72 inch.
     pub(super) unit: f64,
 }
 
@@ -37,12 +37,12 @@ impl Page {
         let area = rectangle(b"CropBox").map(|crop| crop.intersection(media)).filter(is_usable).unwrap_or(media);
         let rotate = document.get(&dictionary, b"Rotate").integer().unwrap_or(0).rem_euclid(360);
         let unit = document.get(&dictionary, b"UserUnit").number().filter(|unit| (0.01..=1000.0).contains(unit));
-        // Other angles aren't allowed, and other readers ignore them.
+        // Other angles aren't allowed, and other readers ignore them too.
         let rotate = u32::try_from(rotate).ok().filter(|rotate| rotate % 90 == 0).unwrap_or(0);
         Self { number, area, rotate, unit: unit.unwrap_or(1.0), dictionary }
     }
 
-    /// Returns the page's operators, or `None` if there are too many.
+    /// Returns the page's operators, or `None` if they exceed the size limit.
     pub(super) fn content(&self, document: &Document) -> Option<Vec<u8>> {
         let contents = document.get(&self.dictionary, b"Contents");
         let streams = match &contents {
@@ -54,13 +54,13 @@ impl Page {
             let Object::Stream(stream) = document.resolve(stream) else { continue };
             let left = MAX_CONTENT_BYTES.saturating_sub(bytes.len() as u64);
             bytes.extend(document.data(&stream, left)?);
-            // An operator can't continue in the next stream.
+            // Operators can't span streams.
             bytes.push(b'\n');
         }
         Some(bytes)
     }
 
-    /// Returns the annotations that are shown on the page, such as stamps and filled-in fields.
+    /// Returns the page's visible annotations, such as stamps and completed form fields.
     pub(super) fn annotations(&self, document: &Document) -> Vec<Dictionary> {
         let annotations = document.get(&self.dictionary, b"Annots");
         let resolved = annotations.array().unwrap_or_default().iter().map(|it| document.resolve(it));

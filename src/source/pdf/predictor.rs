@@ -1,17 +1,17 @@
-//! Undoes the predictors of compressed streams (ISO 32000-2, 7.4.4.4).
+//! Reverses the predictors of compressed streams (ISO 32000-2, 7.4.4.4).
 
 use crate::source::{DecodeError, zeroed};
 use std::io::{self, Read};
 
-/// Maximum size of a row in bytes.
+/// Maximum row size in bytes.
 const MAX_ROW_BYTES: usize = 16 << 20;
 
-/// Prediction of the bytes of a row.
+/// Algorithm that predicts the bytes of a row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Predictor {
-    /// Samples are differences from the sample to the left.
+    /// Each sample is stored as the difference from the sample on its left.
     Tiff,
-    /// Each row starts with the number of one of PNG's filters.
+    /// Each row starts with a PNG filter number.
     Png,
 }
 
@@ -20,9 +20,9 @@ pub(super) struct PredictorReader {
     input: Box<dyn Read + Send>,
     predictor: Predictor,
     row: Vec<u8>,
-    /// The row above.
+    /// Previous row.
     above: Vec<u8>,
-    /// Number of bytes of the row that were returned already.
+    /// Number of bytes of the current row that have been returned.
     taken: usize,
     pixel_bytes: usize,
     channels: usize,
@@ -47,7 +47,7 @@ impl PredictorReader {
         Ok(Self { input, predictor, taken: row.len(), row, above, pixel_bytes, channels, bits })
     }
 
-    /// Reads the next row. Returns `false` at the end.
+    /// Reads the next row. Returns `false` at the end of the data.
     fn next_row(&mut self) -> io::Result<bool> {
         let mut filter = [0];
         if self.predictor == Predictor::Png && self.input.read(&mut filter)? == 0 {
@@ -58,7 +58,7 @@ impl PredictorReader {
         if length == 0 {
             return Ok(false);
         }
-        // A last row that's incomplete is still shown.
+        // Still show an incomplete last row.
         self.row[length..].fill(0);
         match self.predictor {
             Predictor::Png => self.undo_png(filter[0]),
@@ -104,7 +104,7 @@ impl PredictorReader {
     }
 }
 
-/// Adds up samples of fewer than 8 bits.
+/// Accumulates samples that have fewer than 8 bits.
 fn undo_tiff_bits(row: &mut [u8], channels: usize, bits: usize) {
     let (per_byte, mask) = (8 / bits, (1_u8 << bits) - 1);
     let shift = |sample: usize| 8 - bits - sample % per_byte * bits;
@@ -129,7 +129,7 @@ fn paeth(left: u8, above: u8, corner: u8) -> u8 {
     }
 }
 
-/// Fills `into` unless the input ends before. Returns the number of bytes read.
+/// Fills `into` unless the input ends first. Returns the number of bytes read.
 fn read_up_to(input: &mut impl Read, into: &mut [u8]) -> io::Result<usize> {
     let mut length = 0;
     while length < into.len() {

@@ -1,4 +1,4 @@
-//! Finds the objects of a file without its index, by searching all bytes.
+//! Finds objects without the file's index by scanning every byte.
 
 use super::document::{Document, SEARCH_BYTES};
 use super::index::{Entry, Index, MAX_OBJECTS};
@@ -7,11 +7,11 @@ use super::object::{Dictionary, Object};
 use crate::source::{DecodeError, Input};
 use std::sync::Arc;
 
-/// Number of bytes to search again at the start of each block. An object's head, such as `12 0 obj`, and a trailer may
-/// continue in the next block.
+/// Number of bytes to search again at the start of each block. An object header, such as `12 0 obj`, or a trailer can
+/// span two blocks.
 const OVERLAP_BYTES: usize = 4 << 10;
 
-/// Searches a file whose index is damaged.
+/// Scans a file with a damaged index.
 ///
 /// # Errors
 /// Returns an error if the file can't be read or has too many objects.
@@ -31,7 +31,7 @@ pub(super) fn read(file: &Input) -> Result<Index, DecodeError> {
     add_groups(file, index)
 }
 
-/// Adds the objects and trailers that start before `end`. Later ones replace those before.
+/// Adds the objects and trailers that start before `end`. Later objects and trailers replace earlier versions.
 fn search(window: &[u8], at: u64, end: usize, index: &mut Index) -> Result<(), DecodeError> {
     for (position, byte) in window[..end].iter().enumerate() {
         let rest = &window[position..];
@@ -57,7 +57,7 @@ fn is_start(window: &[u8], position: usize) -> bool {
     position.checked_sub(1).is_none_or(|before| !window[before].is_ascii_digit())
 }
 
-/// Returns the number of an object that starts here, like `12 0 obj`.
+/// Returns the object number if an object header such as `12 0 obj` starts here.
 fn head_of_object(bytes: &[u8]) -> Option<u32> {
     let digits = |bytes: &[u8]| bytes.iter().take_while(|byte| byte.is_ascii_digit()).count();
     let spaces = |bytes: &[u8]| bytes.iter().take(8).take_while(|byte| is_space(**byte)).count();
@@ -70,7 +70,7 @@ fn head_of_object(bytes: &[u8]) -> Option<u32> {
     if is_head { str::from_utf8(&bytes[..number]).ok()?.parse().ok() } else { None }
 }
 
-/// Adds objects that are compressed in groups, and finds the catalog if there is no trailer.
+/// Adds the objects inside object streams. Finds the catalog if the file doesn't have a trailer.
 fn add_groups(file: &Input, index: Index) -> Result<Index, DecodeError> {
     let document = Document::new(file.clone(), Arc::new(index));
     let (mut groups, mut catalog, mut trailers) = (Vec::new(), None, Vec::new());
@@ -95,7 +95,7 @@ fn add_groups(file: &Input, index: Index) -> Result<Index, DecodeError> {
         }
     }
     let mut index = Arc::into_inner(document.index).ok_or("its index is in use")?;
-    // The newest come last, as a rule.
+    // The newest versions usually come last.
     within.into_iter().rev().for_each(|(number, entry)| index.add(number, entry));
     trailers.into_iter().rev().for_each(|trailer| index.add_trailer(trailer));
     let root = catalog.map(|catalog| (Box::from(&b"Root"[..]), catalog));

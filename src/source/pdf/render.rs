@@ -19,32 +19,32 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// Maximum size of a band of rendered rows in bytes. A page of 8.5 x 11 inches at 300 dpi has 34 MB, and is rendered at
-/// once.
+/// Maximum size of a band of rendered rows in bytes. A page of 8.5 x 11 inches at 300 dpi is 34 MB, and is rendered all
+/// at once.
 const MAX_BAND_BYTES: u64 = 48 << 20;
 
 /// Bytes per pixel in the renderer.
 const PIXEL_BYTES: u64 = 4;
 
-/// Maximum width of a rendered page.
+/// Maximum width of a rendered page in pixels.
 const MAX_WIDTH: u32 = u16::MAX as u32;
 
-/// Maximum size of a page's objects in bytes.
+/// Maximum combined size of a page's objects in bytes.
 const MAX_SUBSET_BYTES: u64 = 1 << 30;
 
-/// Number of bands that are in memory at the same time: the one that is drawn, and the result.
+/// Number of bands in memory at the same time. One is being drawn, and the other holds the result.
 const BANDS: u64 = 2;
 
-/// Minimum number of rows to render at once. Each band takes about as long as the interpretation of the page.
+/// Minimum number of rows to render at once. Each band takes about as long as interpreting the whole page.
 const MIN_BAND_ROWS: u32 = 64;
 
-/// Bytes per pixel of an image on the page: its samples, and colors, alpha and a scaled copy.
+/// Bytes per pixel of an image on the page, for its samples, colors, alpha channel and a scaled copy.
 const IMAGE_PIXEL_BYTES: u64 = 16;
 
-/// Fonts, paths and everything else on the page, in bytes.
+/// Memory for fonts, paths and everything else on the page, in bytes.
 const OTHER_BYTES: u64 = survey::MAX_BYTES + MAX_UNPACKED_BYTES;
 
-/// Opens a page to render it.
+/// Opens a page for rendering.
 ///
 /// # Errors
 /// Returns an error if the page is too large.
@@ -60,7 +60,7 @@ pub(super) fn open(document: Document, page: &DocumentPage, options: ReadOptions
     let band_rows = band_rows(size);
     let band_bytes = u64::from(size.width()) * u64::from(band_rows) * PIXEL_BYTES;
     let images = subset.max_image_pixels.saturating_mul(IMAGE_PIXEL_BYTES);
-    // The objects, once more when they're unpacked by the renderer.
+    // Objects count twice because the renderer unpacks them.
     let decoder_bytes =
         [2 * subset.bytes, BANDS * band_bytes, OTHER_BYTES].into_iter().fold(images, u64::saturating_add);
     let rows = RenderedRows {
@@ -87,10 +87,10 @@ pub(super) fn open(document: Document, page: &DocumentPage, options: ReadOptions
     })
 }
 
-/// Returns the size of a page in pixels.
+/// Returns the page size in pixels.
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "negative and large values saturate")]
 fn displayed_size(page: &DocumentPage, scale: f64) -> Result<Size, Refusal> {
-    // Pixels that the page touches. The margin is for values like 612.0001 points.
+    // Count every pixel that the page touches. The tolerance accounts for values like 612.0001 points.
     let pixels = |points: f64| (points * scale - 0.01).ceil().max(1.0) as u32;
     let (width, height) = (pixels(page.area.width()), pixels(page.area.height()));
     let (width, height) = if page.rotate.is_multiple_of(180) { (width, height) } else { (height, width) };
@@ -110,15 +110,15 @@ fn band_rows(size: Size) -> u32 {
 
 /// Renders rows in bands.
 struct RenderedRows {
-    /// The page in the file, until the first row is read.
+    /// The page's objects in the file. `None` once the first row has been read.
     subset: Option<(Document, Subset)>,
     pdf: Option<Pdf>,
     size: Size,
-    /// Pixels per unit of the page.
+    /// Pixels per page unit.
     scale: f64,
     background: Background,
     band_rows: u32,
-    /// RGB rows, and the number of bytes that were returned already.
+    /// RGB rows, followed by the number of bytes that have been returned.
     band: Vec<u8>,
     taken: usize,
     /// Number of rows rendered so far.
@@ -126,7 +126,7 @@ struct RenderedRows {
     flaws: Arc<Flaws>,
 }
 
-/// Parts of the page that couldn't be rendered.
+/// Kinds of content that couldn't be rendered.
 #[derive(Default)]
 struct Flaws {
     image: AtomicBool,
@@ -198,7 +198,7 @@ impl RenderedRows {
         Ok(pixels)
     }
 
-    /// Returns the size of a band that doesn't take too much memory.
+    /// Returns the size of the next band, reducing its height if it needs too much memory.
     fn next_band<'a>(
         &mut self,
         page: &'a Page<'a>,
@@ -219,13 +219,13 @@ impl RenderedRows {
     }
 }
 
-/// Gives the page to the renderer.
+/// Loads the page into the renderer.
 fn load(document: &Document, subset: &Subset) -> Result<Pdf, DecodeError> {
     let file = subset.write(document)?;
     Pdf::new(file).map_err(|_| "its page cannot be rendered".into())
 }
 
-/// Calls the renderer. A page that makes it panic must not affect other images.
+/// Calls the renderer. A panic caused by one page must not affect other images.
 fn guarded<T>(call: impl FnOnce() -> T) -> Result<T, DecodeError> {
     catch_unwind(AssertUnwindSafe(call)).map_err(|panic| survey::refusal(&*panic))
 }

@@ -2,7 +2,7 @@
 
 use std::io::{self, BufRead, Read};
 
-/// Length that marks the end.
+/// Length byte that marks the end of the data.
 const END: u8 = 128;
 
 /// Decompresses runs on demand.
@@ -12,9 +12,9 @@ pub(super) struct RunLengthReader<R> {
 }
 
 enum Run {
-    /// This many bytes follow as they are.
+    /// Number of literal bytes that follow.
     Literal(usize),
-    /// A byte to repeat this many times.
+    /// A byte and how many times to repeat it.
     Repeated(u8, usize),
     End,
 }

@@ -1,4 +1,4 @@
-//! Rows of packed samples, and their values (ISO 32000-2, 8.9.5.2).
+//! Reads rows of packed samples and maps them to values (ISO 32000-2, 8.9.5.2).
 
 use super::color_space::ColorSpace;
 use super::filter::Bytes;
@@ -6,30 +6,30 @@ use crate::source::samples::{Alpha, Depth, Samples};
 use crate::source::{DecodeError, RowReader, resize};
 use std::io::Read;
 
-/// Values of an image's samples.
+/// Maps an image's samples to values.
 pub(super) struct Mapping {
-    /// Samples per pixel in the file.
+    /// Number of samples per pixel in the file.
     channels: usize,
-    /// Bits per sample in the file.
+    /// Number of bits per sample in the file.
     bits: usize,
     values: Values,
     pub(super) samples: Samples,
 }
 
 enum Values {
-    /// 8-bit samples are values.
+    /// 8-bit samples are used directly.
     Unchanged,
-    /// 16-bit samples in big-endian order are values, which are inverted if this is set.
+    /// 16-bit big-endian samples are used directly, or inverted if `is_inverted` is set.
     Wide { is_inverted: bool },
-    /// The value of each sample by channel.
+    /// Lookup table for each channel.
     Tables(Vec<[u8; 256]>),
-    /// The colors of each index, one after the other.
+    /// Palette colors, concatenated.
     Palette(Vec<u8>),
 }
 
 impl Mapping {
-    /// Creates a mapping. `decode` has the values of the lowest and highest sample of each channel. Returns `None` if
-    /// only the renderer knows how to do this.
+    /// Creates a mapping. `decode` holds the values of the lowest and highest sample in each channel. Returns `None` if
+    /// only the renderer supports the conversion.
     pub(super) fn new(space: &ColorSpace, bits: usize, decode: Option<&[f64]>) -> Option<Self> {
         let channels = space.samples();
         let samples = Samples { color: space.model, alpha: Alpha::None, depth: Depth::Eight };
@@ -39,7 +39,7 @@ impl Mapping {
             let is_default = decode.is_none_or(|decode| decode[..2] == [0.0, max]);
             let colors = samples.channels() << bits.min(8);
             let mut palette = palette.clone();
-            // Indexes without a color are invalid. Other readers show them in black, too.
+            // Indices past the end of the palette are invalid. Like other readers, show them in black.
             palette.resize(colors, 0);
             return (is_default && bits <= 8).then_some(Self {
                 channels,
@@ -61,7 +61,7 @@ impl Mapping {
         Some(Self { channels, bits, values, samples: Samples { depth, ..samples } })
     }
 
-    /// Returns the size of a row in the file in bytes.
+    /// Returns the size of a packed row in bytes.
     pub(super) fn packed_bytes(&self, width: u32) -> u64 {
         (u64::from(width) * (self.channels * self.bits) as u64).div_ceil(8)
     }
@@ -117,7 +117,7 @@ impl Mapping {
     }
 }
 
-/// Returns the values of a channel's samples.
+/// Returns the lookup table for a channel.
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the value is between 0 and 255")]
 fn table(bits: usize, decode: Option<&[f64]>, channel: usize) -> [u8; 256] {
     let (low, high) = decode.map_or((0.0, 1.0), |decode| (decode[2 * channel], decode[2 * channel + 1]));
@@ -159,14 +159,14 @@ impl RowReader for SampleRows {
     }
 }
 
-/// Changes the values of rows that another decoder reads.
+/// Maps the samples in rows from another decoder.
 pub(super) struct MappedRows {
     rows: Box<dyn RowReader>,
     mapping: Mapping,
 }
 
 impl MappedRows {
-    /// Creates a reader. The other decoder must return 8-bit samples, as many per pixel as the mapping has.
+    /// Creates a reader. The other decoder must return 8-bit samples and the mapping's number of samples per pixel.
     pub(super) fn new(rows: Box<dyn RowReader>, mapping: Mapping) -> Self {
         Self { rows, mapping }
     }

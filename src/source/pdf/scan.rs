@@ -1,4 +1,4 @@
-//! Pages that are one image, which is published as it is.
+//! Publishes the image itself if it's the only thing on a page.
 
 use super::bilevel::{Bilevel, BilevelRows, Fax, MAX_DATA_BYTES, MAX_SYMBOLS_BYTES};
 use super::color_space::ColorSpace;
@@ -16,17 +16,16 @@ use crate::source::samples::{Alpha, ColorModel};
 use crate::source::{Opened, ReadOptions, Refusal, RowReader, jpeg};
 use std::io::{BufReader, Cursor, Read};
 
-/// Fraction of a side up to which an image may extend over an edge of the page without being cropped there.
+/// Fraction of a side that an image may extend past the page's edge before it gets cropped.
 const BLEED: f64 = 0.005;
 
-/// Fraction by which pixels may differ from squares. Fax pages in coarse resolution are rendered.
+/// Maximum deviation from square pixels, as a fraction. Low-resolution fax pages exceed it and get rendered.
 const MAX_DISTORTION: f64 = 0.02;
 
-/// Maximum number of bytes at the start of a compressed JPEG to search for its size.
+/// Maximum number of bytes to search for the size at the start of a compressed JPEG.
 const MAX_JPEG_HEAD_BYTES: u64 = 1 << 20;
 
-/// Opens the image. Returns `None` if the page has to be rendered, because it shows the image in a way that only the
-/// renderer knows.
+/// Opens the image. Returns `None` if the page has to be rendered because only the renderer can display it correctly.
 ///
 /// # Errors
 /// Returns an error if the image is damaged.
@@ -40,7 +39,7 @@ pub(super) fn open(
     if opened.samples.alpha != Alpha::None || is_distorted(placed.matrix, opened.size) {
         return Ok(None);
     }
-    // Something below shows at the edges.
+    // If anything was painted earlier, it would be visible at the edges.
     let is_whole =
         placed.matrix.bounds(Rectangle::UNIT).covers(page.area, if placed.is_over_paint { 1e-4 } else { MARGIN });
     if !is_whole {
@@ -60,11 +59,11 @@ fn is_distorted(Matrix([a, b, c, d, ..]): Matrix, size: Size) -> bool {
     (width / height - 1.0).abs() > MAX_DISTORTION
 }
 
-/// Returns the part of the image inside the page, or `None` if that's all.
+/// Returns the part of the image that's inside the page, or `None` if the whole image is.
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "positions are within the image")]
 fn visible_area(page: Rectangle, matrix: Matrix, size: Size) -> Option<PixelArea> {
     let bounds = matrix.bounds(Rectangle::UNIT);
-    // Margins of the image beyond the page, as fractions of the image as it's drawn.
+    // Margins outside the page, as fractions of the drawn image.
     let (width, height) = (bounds.width(), bounds.height());
     let margin = |distance: f64, side: f64| if distance > side * BLEED { (distance / side).min(1.0) } else { 0.0 };
     let mut visible = Rectangle {
@@ -76,7 +75,7 @@ fn visible_area(page: Rectangle, matrix: Matrix, size: Size) -> Option<PixelArea
     if visible == Rectangle::UNIT {
         return None;
     }
-    // The same part of the unit square that's drawn there.
+    // Convert the area back to the image's own coordinates.
     let Matrix([a, b, c, d, ..]) = matrix;
     if a.abs() < b.abs() {
         let Rectangle { left, bottom, right, top } = visible;
@@ -101,7 +100,7 @@ fn cropped(opened: Opened, area: PixelArea) -> Opened {
     Opened { size: area.size, rows: Box::new(rows), blocks: None, ..opened }
 }
 
-/// Opens the image as it's stored. Returns `None` if only the renderer can decode it.
+/// Opens the stored image. Returns `None` if only the renderer can decode it.
 fn open_stored(document: &Document, placed: &Placed, options: ReadOptions) -> Result<Option<Opened>, Refusal> {
     let dictionary = &placed.image.dictionary;
     let Ok(decoded) = document.decode(&placed.image) else { return Ok(None) };
@@ -127,7 +126,7 @@ fn open_stored(document: &Document, placed: &Placed, options: ReadOptions) -> Re
     Ok(opened.map(|opened| with_metadata(opened, space.profile, is_jpeg.then_some("jpeg"))))
 }
 
-/// Replaces the metadata of the image. What counts is in the page.
+/// Replaces the image's metadata, because the page overrides it.
 fn with_metadata(opened: Opened, profile: Option<Vec<u8>>, codec: Option<&'static str>) -> Opened {
     let mut metadata = Metadata::default();
     if let Some(profile) = profile {
@@ -136,13 +135,13 @@ fn with_metadata(opened: Opened, profile: Option<Vec<u8>>, codec: Option<&'stati
     Opened { metadata: FileMetadata { codec, ..metadata.finish() }, ..opened }
 }
 
-/// Returns the size stated in an image's dictionary.
+/// Returns the size specified in an image's dictionary.
 fn stated_size(document: &Document, dictionary: &Dictionary) -> Result<Size, Refusal> {
     let side = |key: &[u8]| u32::try_from(document.get(dictionary, key).integer().unwrap_or(0)).unwrap_or(0);
     Ok(Size::new(side(b"Width"), side(b"Height"))?)
 }
 
-/// Opens a JPEG, which is decoded like any other, or cut into tiles without decoding.
+/// Opens a JPEG. It's decoded like any other JPEG, or cut into tiles without decoding.
 fn open_jpeg(
     document: &Document,
     placed: &Placed,
@@ -151,7 +150,8 @@ fn open_jpeg(
     space: &ColorSpace,
     decode: Option<&[f64]>,
 ) -> Result<Option<Opened>, Refusal> {
-    // This says whether the colors are YCbCr, unless the JPEG does. The decoder finds out on its own.
+    // `ColorTransform` specifies whether the colors are YCbCr, unless the JPEG does. The decoder works that out on its
+    // own.
     if space.palette.is_some() || document.find(parameters, b"ColorTransform").is_some_and(|it| !is_usual(&it, space)) {
         return Ok(None);
     }
@@ -166,14 +166,14 @@ fn open_jpeg(
     if opened.samples.color != space.model {
         return Ok(None);
     }
-    // Samples of CMYK are as they are stored, whether a program inverted them or not: it then said so in `Decode`.
+    // CMYK samples are returned as stored. If a program inverted them, `Decode` specifies that.
     if mapping.is_unchanged() {
         return Ok(Some(opened));
     }
     Ok(Some(Opened { rows: Box::new(MappedRows::new(opened.rows, mapping)), blocks: None, ..opened }))
 }
 
-/// Returns `true` if the transformation is the one that JPEGs of this color space have.
+/// Returns `true` if this is the usual color transform for JPEGs in this color space.
 fn is_usual(transform: &Object, space: &ColorSpace) -> bool {
     match space.model {
         ColorModel::Gray => true,
@@ -196,7 +196,7 @@ fn open_jpeg_2000(
         return Ok(None);
     };
     let opened = crate::source::jp2::open(plain, options)?;
-    // A color space in the page replaces that of the image.
+    // A color space in the PDF overrides the image's color space.
     let Some(space) = document.find(dictionary, b"ColorSpace") else {
         let profile = opened.metadata.profile.clone();
         return Ok(Some(with_metadata(opened, profile, Some("jp2"))));
@@ -211,7 +211,7 @@ fn open_jpeg_2000(_: &Document, _: &Placed, _: Decoded, _: bool, _: ReadOptions)
     Err(Refusal::Disabled { what: "JPEG 2000 images in PDFs", feature: "jp2" })
 }
 
-/// Opens an image whose samples are bytes when they're decompressed.
+/// Opens an image that decompresses to raw samples.
 fn open_samples(
     document: &Document,
     placed: &Placed,
@@ -243,14 +243,14 @@ fn open_samples(
     Ok(Some(Opened { size, samples, bits, container, metadata, decoder_bytes, blocks: None, rows }))
 }
 
-/// Returns the size of the compressed image, which has to be in memory.
+/// Returns the size of the compressed image, which must fit into memory.
 fn data_bytes(document: &Document, placed: &Placed) -> Result<u64, Refusal> {
     let bytes = document.stream_input(&placed.image).length();
     let is_usual = bytes <= MAX_DATA_BYTES;
     is_usual.then_some(bytes).ok_or_else(|| Refusal::Decode("its image has more data than any real one".into()))
 }
 
-/// Reads the parameters of an image with two colors. Returns `None` if they contradict the image's size.
+/// Reads the parameters of a two-color image. Returns `None` if they contradict the image size.
 fn bilevel(document: &Document, codec: ImageCodec, parameters: &Dictionary, size: Size) -> Option<Bilevel> {
     if codec == ImageCodec::Fax {
         return Fax::new(document, parameters, size).map(Bilevel::Fax);
@@ -268,12 +268,12 @@ mod tests {
     fn crop_boxes_are_found_in_the_pixels_of_the_image() {
         let size = Size::new(200, 100).expect("a size");
         let page = Rectangle::from_corners([20.0, 10.0, 200.0, 100.0]);
-        // The part of the displayed image without its left tenth and bottom tenth.
+        // The displayed image without the leftmost and bottommost tenth.
         for (matrix, left, top, width, height) in [
             ([200.0, 0.0, 0.0, 100.0, 0.0, 0.0], 20, 0, 180, 90),
             ([-200.0, 0.0, 0.0, 100.0, 200.0, 0.0], 0, 0, 180, 90),
             ([200.0, 0.0, 0.0, -100.0, 0.0, 100.0], 20, 10, 180, 90),
-            // Rows of the image are drawn upward, and its last row is on the right.
+            // The image's rows are drawn upward, with its last row on the right.
             ([0.0, 100.0, -200.0, 0.0, 200.0, 0.0], 20, 10, 180, 90),
         ] {
             let area = visible_area(page, Matrix(matrix), size).expect("a part");

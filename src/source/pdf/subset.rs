@@ -1,4 +1,4 @@
-//! Writes a page and everything that it needs as a small file, because the renderer only accepts files in memory.
+//! Writes a page and everything it needs to a small file, because the renderer only accepts in-memory files.
 
 use super::content;
 use super::document::Document;
@@ -9,45 +9,45 @@ use std::collections::HashSet;
 use std::io::{self, Read, Write};
 use std::sync::Arc;
 
-/// Maximum number of objects that a page may need. Maps have some 10,000.
+/// Maximum number of objects that a page may need. Maps have about 10,000.
 const MAX_OBJECTS: usize = 200_000;
 
-/// Maximum size of what isn't an image when it's unpacked: the page's operators, forms and fonts.
+/// Maximum unpacked size of everything except images, such as the page's operators, forms and fonts.
 pub(super) const MAX_UNPACKED_BYTES: u64 = 96 << 20;
 
-/// Streams up to this size can't be unpacked to too many bytes. The best compression is 1:1032.
+/// Maximum compressed size of a stream that can't possibly exceed the limits. The best compression ratio is 1:1032.
 const SMALL_STREAM_BYTES: u64 = 16 << 10;
 
-/// Maximum number of bytes per pixel of an image in the file: 16 bits for each of eight inks.
+/// Maximum number of bytes per pixel of a stored image, which is 16 bits for each of eight inks.
 const MAX_PIXEL_BYTES: u64 = 16;
 
-/// Keys of a page that decide about how it looks. The others lead to the rest of the file.
+/// Page keys that affect its appearance. Other keys lead to the rest of the file.
 const PAGE_KEYS: [&[u8]; 3] = [b"Contents", b"Resources", b"Group"];
 
-/// Keys of an annotation that decide about how it looks.
+/// Annotation keys that affect its appearance.
 const ANNOTATION_KEYS: [&[u8]; 6] = [b"Subtype", b"Rect", b"AP", b"AS", b"F", b"OC"];
 
-/// Keys of any object that lead to the rest of the file, or to what isn't shown.
+/// Keys that lead to the rest of the file or to invisible content, in any object.
 const IGNORED_KEYS: [&[u8]; 6] =
     [b"Parent", b"StructParent", b"StructParents", b"PieceInfo", b"Metadata", b"Alternates"];
 
-/// A page and the objects that it needs.
+/// A page and the objects it needs.
 pub(super) struct Subset {
     page: Dictionary,
-    /// Settings of layers.
+    /// Layer settings.
     layers: Option<Object>,
     numbers: Vec<u32>,
-    /// Size of the file to write in bytes.
+    /// Size of the written file in bytes.
     pub(super) bytes: u64,
-    /// Number of pixels of the largest image, as its dictionary states it.
+    /// Number of pixels in the largest image, according to its dictionary.
     pub(super) max_image_pixels: u64,
 }
 
 impl Subset {
-    /// Finds the objects that a page needs, without reading the data of streams.
+    /// Finds the objects that a page needs, without reading any stream data.
     ///
     /// # Errors
-    /// Returns an error if there are too many.
+    /// Returns an error if the page needs too many objects.
     pub(super) fn new(document: &Document, page: &Page) -> Result<Self, DecodeError> {
         let mut dictionary = chosen(&page.dictionary, &PAGE_KEYS);
         dictionary.set(b"Resources", Object::Dictionary(used_resources(document, page)));
@@ -102,7 +102,7 @@ impl Subset {
     /// Writes the file.
     ///
     /// # Errors
-    /// Returns an error if the data can't be read, or doesn't fit into memory.
+    /// Returns an error if the data can't be read or doesn't fit into memory.
     pub(super) fn write(&self, document: &Document) -> Result<Vec<u8>, DecodeError> {
         let mut file = Vec::new();
         file.try_reserve_exact(usize::try_from(self.bytes)? + self.numbers.len() * 24)?;
@@ -126,8 +126,8 @@ impl Subset {
         Ok(file)
     }
 
-    /// Checks the size of a stream when it's unpacked, because the renderer doesn't. Adds to that of all streams that
-    /// aren't images.
+    /// Checks a stream's unpacked size, because the renderer doesn't. Adds to the total of all streams that aren't
+    /// images.
     fn check_unpacked(&self, document: &Document, stream: &Stream, unpacked: &mut u64) -> Result<(), DecodeError> {
         if document.stream_input(stream).length() <= SMALL_STREAM_BYTES {
             return Ok(());
@@ -138,7 +138,7 @@ impl Subset {
         } else {
             MAX_UNPACKED_BYTES - *unpacked
         };
-        // Whoever draws it finds out if it's damaged. What's before the damage counts.
+        // Damage is reported when the stream is drawn. Only count the bytes before it.
         let Ok(decoded) = document.decode(stream) else { return Ok(()) };
         let mut counter = Counter(0);
         let _ = io::copy(&mut decoded.bytes.take(max.saturating_add(1)), &mut counter);
@@ -149,7 +149,7 @@ impl Subset {
         Ok(())
     }
 
-    /// Writes the page, the list of pages, the catalog and the index.
+    /// Writes the page, page list, catalog and index.
     fn write_catalog(&self, file: &mut Vec<u8>, offsets: &mut Vec<(u32, usize)>) -> Result<(), DecodeError> {
         let first = self.numbers.iter().max().map_or(1, |number| number + 1);
         let (page, pages, catalog) = (first, first + 1, first + 2);
@@ -180,7 +180,7 @@ impl Subset {
 
 fn write_stream(stream: &Stream, mut data: Input, file: &mut Vec<u8>) -> Result<(), DecodeError> {
     let mut dictionary = stream.dictionary.clone();
-    // The data may be shorter than a damaged file states.
+    // The data may be shorter than a damaged file claims.
     #[expect(clippy::cast_precision_loss, reason = "no file has that many bytes")]
     dictionary.set(b"Length", Object::Number(data.length() as f64));
     Object::Dictionary(dictionary).write(file)?;
@@ -192,7 +192,7 @@ fn write_stream(stream: &Stream, mut data: Input, file: &mut Vec<u8>) -> Result<
     Ok(())
 }
 
-/// Returns an object without keys that aren't needed, or `None` if it's a part of the rest of the file.
+/// Returns an object without unneeded keys, or `None` if the object belongs to the rest of the file.
 fn needed(document: &Document, number: u32) -> Option<Object> {
     let without = |mut dictionary: Dictionary| {
         dictionary.0.retain(|(key, _)| !IGNORED_KEYS.contains(&&**key));
@@ -213,14 +213,14 @@ fn needed(document: &Document, number: u32) -> Option<Object> {
     }
 }
 
-/// Returns a page's resources without images and forms that it doesn't draw. Some programs list those of all pages on
-/// each page.
+/// Returns a page's resources without unused images and forms. Some programs list the resources of every page on each
+/// page.
 fn used_resources(document: &Document, page: &Page) -> Dictionary {
     let mut resources = document.dictionary(&page.dictionary, b"Resources");
     let Some(used) = page.content(document).map(|content| content::drawn_names(&content)) else { return resources };
     let mut objects = document.dictionary(&resources, b"XObject");
     objects.0.retain(|(name, _)| used.contains(name));
-    // A form without resources uses those of the page.
+    // A form without resources uses the page's resources.
     let uses_those_of_page = |object: &Object| {
         let object = document.resolve(object);
         object.dictionary().is_some_and(|form| form.raw(b"Width").is_none() && form.raw(b"Resources").is_none())
@@ -235,7 +235,7 @@ fn chosen(dictionary: &Dictionary, keys: &[&[u8]]) -> Dictionary {
     Dictionary(dictionary.0.iter().filter(|(key, _)| keys.contains(&&**key)).cloned().collect())
 }
 
-/// Adds the numbers of all objects that an object refers to.
+/// Collects the numbers of all objects that an object refers to.
 fn references(object: &Object, numbers: &mut Vec<u32>) {
     match object {
         Object::Reference(number) => numbers.push(*number),
@@ -248,7 +248,7 @@ fn references_in_dictionary(dictionary: &Dictionary, numbers: &mut Vec<u32>) {
     dictionary.0.iter().for_each(|(_, value)| references(value, numbers));
 }
 
-/// Counts bytes.
+/// Counts the bytes written to it.
 struct Counter(u64);
 
 impl Write for Counter {

@@ -1,7 +1,7 @@
-//! Estimates what it takes to render a page before it's rendered, because the renderer has no limits of its own. A file
-//! of a few kilobytes can otherwise keep it busy for years.
+//! Estimates the cost of rendering a page in advance, because the renderer has no limits of its own. Without this
+//! check, a file of a few kilobytes could keep it busy for years.
 //!
-//! The page is interpreted as for rendering, but nothing is drawn.
+//! The page is interpreted as it would be for rendering, but nothing is drawn.
 
 use crate::source::DecodeError;
 use hayro::hayro_interpret::font::{Glyph, GlyphRun};
@@ -17,29 +17,29 @@ use std::any::Any;
 use std::collections::HashSet;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
-/// Maximum number of drawing operations of a page, counting each character and each segment of a path. Large maps have
-/// some millions.
+/// Maximum number of drawing operations per page. Each character and each path segment counts as an operation. Large
+/// maps have a few million.
 const MAX_OPERATIONS: u64 = 10_000_000;
 
-/// Maximum memory for everything that is kept until a band is drawn, in bytes.
+/// Maximum memory in bytes for everything that's kept until a band is drawn.
 pub(super) const MAX_BYTES: u64 = 96 << 20;
 
 /// Size of the renderer's tiles in pixels.
 const TILE: (f64, f64) = (256.0, 4.0);
 
-/// Bytes of a drawing operation in a tile.
+/// Memory per drawing operation in each tile, in bytes.
 const COMMAND_BYTES: f64 = 48.0;
 
-/// Bytes of a segment of a path, and of each tile of its edges.
+/// Memory for each path segment and for each tile along its edges, in bytes.
 const SEGMENT_BYTES: u64 = 128;
 
-/// Longest side of a scaled image in the renderer.
+/// Maximum width or height of a scaled image in the renderer.
 const MAX_SCALED_SIDE: f64 = 32767.0;
 
-/// Maximum nesting of patterns, masks and characters that are drawings.
+/// Maximum nesting depth of patterns, masks and glyphs that contain drawings.
 const MAX_DEPTH: u32 = 16;
 
-/// Returns the memory that a band of a page takes beside its pixels, in bytes. Stops above [`MAX_BYTES`].
+/// Returns the memory needed for a band of a page in bytes, not counting its pixels. Stops above [`MAX_BYTES`].
 ///
 /// # Errors
 /// Returns an error if the page has too many operations.
@@ -59,24 +59,24 @@ pub(super) fn bytes_of_band<'a>(
     }
 }
 
-/// Thrown to stop the interpreter if a page has too many operations.
+/// Panic payload that stops the interpreter if a page has too many operations.
 struct TooComplex;
 
-/// Thrown to stop the interpreter if a band needs too much memory.
+/// Panic payload that stops the interpreter if a band needs too much memory.
 struct TooLarge;
 
-/// Returns the error for a panic of the interpreter.
+/// Converts an interpreter panic to an error.
 pub(super) fn refusal(panic: &(dyn Any + Send)) -> DecodeError {
     let is_too_complex = panic.is::<TooComplex>();
     if is_too_complex { "it is too complex to render".into() } else { "the renderer failed internally".into() }
 }
 
 struct Survey {
-    /// The band in pixels.
+    /// The band's area in pixels.
     target: Rect,
     operations: u64,
     bytes: u64,
-    /// Masks that were found, each of which is drawn once and kept.
+    /// Masks found so far. Each mask is drawn only once and then kept.
     masks: HashSet<u128>,
     depth: u32,
 }
@@ -101,7 +101,7 @@ impl Survey {
         }
     }
 
-    /// Counts something that is drawn within a rectangle. Returns the visible part, or `None` if it's elsewhere.
+    /// Counts a drawing operation within a rectangle. Returns the visible part, or `None` if it's outside the band.
     fn draw(&mut self, area: Rect) -> Option<Rect> {
         self.operate(1);
         let visible = area.intersect(self.target);
@@ -113,7 +113,7 @@ impl Survey {
         Some(visible)
     }
 
-    /// Counts what's drawn by `interpret` with other operations, such as those of a pattern.
+    /// Counts the nested operations in `interpret`, such as the contents of a pattern.
     fn nested(&mut self, interpret: impl FnOnce(&mut Self)) {
         if self.depth == MAX_DEPTH {
             resume_unwind(Box::new(TooComplex));
@@ -126,7 +126,7 @@ impl Survey {
     fn mask(&mut self, mask: Option<&SoftMask<'_>>) {
         let Some(mask) = mask else { return };
         if self.masks.insert(mask.cache_key()) {
-            // The mask, and the pixels that it's made from.
+            // The mask, plus the pixels it's created from.
             self.keep(self.target.area() * 5.0);
             self.nested(|survey| mask.interpret(survey));
         }
@@ -141,7 +141,7 @@ impl Survey {
         }
     }
 
-    /// Counts the cells of a pattern, which is drawn into a picture of its own.
+    /// Counts a pattern's cells. Patterns are drawn into a separate picture.
     fn tiling(&mut self, tiling: &TilingPattern<'_>, visible: Rect, is_stroke: bool) {
         let area = tiling.matrix.inverse().transform_rect_bbox(visible);
         let (x, y) = x_y_advances(&tiling.matrix);
@@ -197,14 +197,14 @@ impl Survey {
         let segments = (dashes.min(1e15) as u64).saturating_add(path.elements().len() as u64);
         self.operate(segments);
         self.keep_bytes(segments.saturating_mul(4 * SEGMENT_BYTES));
-        // The tiles along the line.
+        // Tiles along the line.
         let sides = visible.width().max(0.0) + visible.height().max(0.0);
         self.keep((sides / TILE.1 + 1.0) * (width / TILE.1 + 2.0) * COMMAND_BYTES);
         self.props(props, visible, true);
     }
 }
 
-/// Returns the length of a path with straight lines between all its points.
+/// Returns a path's length, assuming straight lines between all points.
 fn length(path: &BezPath) -> f64 {
     let (mut length, mut at, mut start) = (0.0, Point::ZERO, Point::ZERO);
     for element in path.elements() {
@@ -253,7 +253,7 @@ impl<'a> Device<'a> for Survey {
                 }
                 Glyph::Outline(_) if matches!(mode, DrawMode::Invisible) => self.operate(1),
                 Glyph::Outline(_) => {
-                    // Outlines have about 1,000 units, and some 40 points.
+                    // Glyph outlines are about 1,000 units tall, with about 40 points.
                     let area = transform.transform_rect_bbox(Rect::new(0.0, -200.0, 1000.0, 800.0));
                     if let Some(visible) = self.draw(area) {
                         self.keep_bytes(20 * SEGMENT_BYTES);
@@ -275,7 +275,7 @@ impl<'a> Device<'a> for Survey {
         let scaled = |side: f64, scale: f64| (side * scale + 1.0).min(MAX_SCALED_SIDE);
         let pixels = if x < 1.0 || y < 1.0 { scaled(width, x) * scaled(height, y) } else { width * height };
         self.keep(pixels * 4.0);
-        // Decoding takes time, too.
+        // Account for the time that decoding takes.
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it saturates")]
         self.operate((width * height / 64.0) as u64);
     }

@@ -1,16 +1,16 @@
-//! Text for readers (ISO 32000-2, 7.9.2.2).
+//! Text strings (ISO 32000-2, 7.9.2.2).
 
-/// Maximum length of a text in bytes.
+/// Maximum length of a text string in bytes.
 const MAX_BYTES: usize = 512;
 
-/// Characters of `PDFDocEncoding` that differ from Latin-1 (ISO 32000-2, D.2), from 0x18 and from 0x80.
+/// Characters in `PDFDocEncoding` that differ from Latin-1 (ISO 32000-2, D.2), starting at 0x18 and 0x80.
 const FROM_18: [char; 8] = ['˘', 'ˇ', 'ˆ', '˙', '˝', '˛', '˚', '˜'];
 const FROM_80: [char; 33] = [
     '•', '†', '‡', '…', '—', '–', 'ƒ', '⁄', '‹', '›', '−', '‰', '„', '“', '”', '‘', '’', '‚', '™', 'ﬁ', 'ﬂ', 'Ł', 'Œ',
     'Š', 'Ÿ', 'Ž', 'ı', 'ł', 'œ', 'š', 'ž', '\u{fffd}', '€',
 ];
 
-/// Returns a text without control characters. Long ones are cut off.
+/// Decodes a text string. Removes control characters and truncates long strings.
 pub(super) fn decode(bytes: &[u8]) -> String {
     let bytes = &bytes[..bytes.len().min(MAX_BYTES)];
     let text: String = match bytes {
@@ -36,7 +36,7 @@ fn character(byte: u8) -> char {
     }
 }
 
-/// Removes codes of languages, each between two escape characters.
+/// Removes language codes, which are enclosed in escape characters.
 fn without_language(text: &str) -> String {
     text.split('\u{1b}').step_by(2).collect()
 }

@@ -1,4 +1,4 @@
-//! The pages of a file in order (ISO 32000-2, 7.7.3).
+//! Lists a file's pages in order (ISO 32000-2, 7.7.3).
 
 use super::document::Document;
 use super::object::{Dictionary, Object};
@@ -8,13 +8,13 @@ use std::collections::HashSet;
 /// Maximum number of pages in a file.
 const MAX_PAGES: usize = 200_000;
 
-/// Maximum depth of the tree. Balanced trees of 100,000 pages have fewer than 10 levels.
+/// Maximum tree depth. A balanced tree of 100,000 pages has fewer than 10 levels.
 const MAX_DEPTH: usize = 256;
 
-/// Attributes that pages inherit from the nodes above.
+/// Attributes that pages inherit from their ancestors.
 const INHERITED: [&[u8]; 4] = [b"Resources", b"MediaBox", b"CropBox", b"Rotate"];
 
-/// Object numbers of the pages.
+/// The pages' object numbers.
 #[derive(Default)]
 pub(super) struct PageTree {
     pages: Vec<Leaf>,
@@ -24,13 +24,13 @@ pub(super) struct PageTree {
 #[derive(Clone, Copy)]
 struct Leaf {
     number: u32,
-    /// Position of the node above.
+    /// Index of the parent node.
     parent: u32,
 }
 
 struct Node {
     number: u32,
-    /// Position of the node above. The root refers to itself.
+    /// Index of the parent node. The root is its own parent.
     parent: u32,
 }
 
@@ -38,12 +38,12 @@ impl PageTree {
     /// Finds all pages.
     ///
     /// # Errors
-    /// Returns an error if pages are damaged or missing.
+    /// Returns an error if any pages are damaged or missing.
     pub(super) fn read(document: &Document) -> Result<Self, DecodeError> {
         let catalog = document.dictionary(&document.index.trailer, b"Root");
         let root = catalog.raw(b"Pages").and_then(Object::reference).ok_or("it has no list of pages")?;
         let mut tree = Self { pages: Vec::new(), nodes: vec![Node { number: root, parent: 0 }] };
-        // Nodes of the tree, each with its remaining children in reverse order.
+        // Open nodes, along with their remaining children in reverse order.
         let mut seen = HashSet::from([root]);
         let mut open = vec![(0, children(document, root)?)];
         while let Some((node, remaining)) = open.last_mut() {
@@ -69,13 +69,13 @@ impl PageTree {
         Ok(tree)
     }
 
-    /// Adds a child of a node. Returns `true` if it's a node, too.
+    /// Adds a node's child. Returns `true` if the child is also a node.
     fn add(&mut self, document: &Document, parent: u32, number: u32) -> Result<bool, DecodeError> {
         let object = document.load(number);
         let dictionary = object
             .dictionary()
             .ok_or_else(|| format!("page {} is damaged: its object {number} is missing", self.pages.len() + 1))?;
-        // The type is missing or wrong in some files.
+        // Some files omit the type or get it wrong.
         let is_node = dictionary.raw(b"Kids").is_some();
         if is_node {
             self.nodes.push(Node { number, parent });
@@ -89,7 +89,7 @@ impl PageTree {
         u32::try_from(self.pages.len()).unwrap_or(u32::MAX)
     }
 
-    /// Returns a page's object number and its attributes, including inherited ones. Pages count from 1.
+    /// Returns a page's object number and attributes, including inherited attributes. Page numbers start at 1.
     pub(super) fn page(&self, document: &Document, page: u32) -> Option<(u32, Dictionary)> {
         let leaf = *self.pages.get(page.checked_sub(1)? as usize)?;
         let mut dictionary = document.load(leaf.number).dictionary()?.clone();

@@ -1,4 +1,4 @@
-//! Reads the index of a file's objects: cross-reference tables and streams (ISO 32000-2, 7.5.4 and 7.5.8).
+//! Reads a file's object index from cross-reference tables and streams (ISO 32000-2, 7.5.4 and 7.5.8).
 
 use super::document::Document;
 use super::index::{Entry, Index, MAX_OBJECTS};
@@ -9,16 +9,16 @@ use std::collections::HashSet;
 use std::io::Read;
 use std::sync::Arc;
 
-/// Number of bytes at the end of a file that may contain the offset of the index.
+/// Number of bytes to search for the index offset at the end of a file.
 const TAIL_BYTES: usize = 2 << 10;
 
-/// Maximum number of sections of the index. Each time a file is changed, programs may add one.
+/// Maximum number of index sections. Programs may add a section each time they change a file.
 const MAX_SECTIONS: usize = 4096;
 
-/// Number of bytes to read for a trailer, or the head of a table.
+/// Number of bytes to read for a trailer or table header.
 const HEAD_BYTES: usize = 64 << 10;
 
-/// Size of a table's entry in bytes.
+/// Size of a table entry in bytes.
 const ENTRY_BYTES: usize = 20;
 
 /// Number of entries to read at a time.
@@ -31,7 +31,7 @@ const DAMAGED: &str = "the index of its objects is damaged";
 /// # Errors
 /// Returns an error if any part of the index is damaged.
 pub(super) fn read(file: &Input) -> Result<Index, DecodeError> {
-    // Streams with a part of the index don't depend on other objects.
+    // Cross-reference streams don't depend on other objects.
     let document = Document::new(file.clone(), Arc::default());
     let mut reader = Reader { document, index: Index::default(), seen: HashSet::new() };
     let mut next = Some(reader.start()?);
@@ -49,7 +49,7 @@ struct Reader {
 }
 
 impl Reader {
-    /// Returns the offset of the newest section.
+    /// Returns the newest section's offset.
     fn start(&self) -> Result<u64, DecodeError> {
         const START: &[u8] = b"startxref";
         let file = self.document.file();
@@ -59,7 +59,7 @@ impl Reader {
         Ok(Lexer::at(&window, found + START.len()).integer().ok_or(DAMAGED)?)
     }
 
-    /// Reads a section. Returns the offset of the next older one.
+    /// Reads a section. Returns the offset of the next older section.
     fn section(&mut self, offset: u64) -> Result<Option<u64>, DecodeError> {
         if !self.seen.insert(offset) || self.seen.len() > MAX_SECTIONS {
             return Err(DAMAGED.into());
@@ -67,7 +67,7 @@ impl Reader {
         let trailer = self.table_or_stream(offset)?;
         let offset_of = |key: &[u8]| trailer.raw(key).and_then(Object::integer).and_then(|it| u64::try_from(it).ok());
         let (previous, hybrid) = (offset_of(b"Prev"), offset_of(b"XRefStm"));
-        // Objects for newer readers, which are hidden from those that know tables only.
+        // Objects for newer readers, hidden from readers that only support tables.
         if let Some(hybrid) = hybrid.filter(|hybrid| self.seen.insert(*hybrid)) {
             self.table_or_stream(hybrid)?;
         }
@@ -87,7 +87,7 @@ impl Reader {
         Ok(stream.dictionary.clone())
     }
 
-    /// Reads a table. Returns its trailer.
+    /// Reads a table and returns its trailer.
     fn table(&mut self, mut at: u64) -> Result<Dictionary, DecodeError> {
         loop {
             let window = self.document.window(at, HEAD_BYTES)?;
@@ -106,7 +106,7 @@ impl Reader {
         }
     }
 
-    /// Reads entries of a table. Returns the offset after them.
+    /// Reads table entries and returns the offset after the last entry.
     fn entries(&mut self, mut at: u64, first: u64, count: u64) -> Result<u64, DecodeError> {
         let end = first.checked_add(count).ok_or(DAMAGED)?;
         check_count(end)?;
@@ -126,7 +126,7 @@ impl Reader {
         Ok(at)
     }
 
-    /// Returns the sizes of a stream's fields in bytes.
+    /// Returns the field sizes in a cross-reference stream, in bytes.
     fn widths(&self, dictionary: &Dictionary) -> Option<[usize; 3]> {
         let array = self.document.get(dictionary, b"W");
         let mut widths = [0; 3];

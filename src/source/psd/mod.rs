@@ -1,11 +1,11 @@
-//! Photoshop files (PSD) and their large variant (PSB), by Adobe's file format specification of 2019.
+//! Photoshop files (PSD) and their large-document variant (PSB), following Adobe's 2019 file format specification.
 //!
 //! ```text
 //! header, color table, resources, layers: sections -> composite: planes -> rows
 //! ```
 //!
-//! Only the composite is read, which is the picture of all visible layers that Photoshop stores behind them. Its
-//! channels are stored one after the other, so a row is read from as many places as it has channels.
+//! Only reads the composite, which is the flattened picture that Photoshop stores after the layers. Each channel is
+//! stored separately, so a row has to be read from one location per channel.
 
 mod plane;
 mod reader;
@@ -59,7 +59,7 @@ fn describe(compression: Compression) -> &'static str {
     }
 }
 
-/// Returns how planes become pixels, without alpha except for that of palettes.
+/// Returns the layout for converting planes to pixels. The only alpha channel it includes is a palette's.
 fn pixel_layout(
     head: &Head,
     color_table: &[u8],
@@ -88,7 +88,7 @@ fn pixel_layout(
             Ok(PixelLayout::Integers(Samples { color, alpha: Alpha::None, depth }))
         }
         (32, ColorModel::Gray | ColorModel::Rgb) => {
-            // Photoshop works in linear light at 32 bits, and the profile that it embeds says so.
+            // Photoshop uses linear light at 32 bits, and embeds a matching profile.
             let depth = if has_profile { Depth::Sixteen } else { Depth::Eight };
             Ok(PixelLayout::Floats(Samples { color, alpha: Alpha::None, depth }))
         }
@@ -108,7 +108,7 @@ fn planes_of_colors(head: &Head) -> u16 {
     }
 }
 
-/// Returns the number of planes to read, with that of the transparency. All others are ignored with a warning.
+/// Returns the number of planes to read, including the alpha channel. Adds a warning if other planes are ignored.
 fn planes(head: &Head, color: ColorModel, has_merged_alpha: bool, metadata: &mut Metadata) -> u16 {
     let colors = planes_of_colors(head);
     let has_alpha = has_merged_alpha && head.channels > colors && head.depth > 1 && head.mode != Mode::Indexed;

@@ -1,4 +1,4 @@
-//! The planes of the composite: where each channel is stored, and how its rows are decompressed.
+//! Locates each channel of the composite and decompresses its rows.
 
 use super::sections::Head;
 use crate::source::packbits::PackBitsReader;
@@ -7,27 +7,27 @@ use flate2::bufread::ZlibDecoder;
 use std::io::{self, BufRead, BufReader, ErrorKind, Read, Seek, SeekFrom};
 use std::sync::Arc;
 
-/// Buffer size for each plane.
+/// Buffer size per plane in bytes.
 const BUFFER_BYTES: usize = 64 << 10;
 
-/// Memory of a decompressor for Deflate: its window of 32 KiB, and tables.
+/// Memory for a Deflate decompressor with its tables and 32 KiB window, in bytes.
 const DEFLATE_BYTES: u64 = 64 << 10;
 
-/// Compression of the composite.
+/// The composite's compression method.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Compression {
     None,
     PackBits,
-    /// All planes in one stream.
+    /// Deflate, with all planes in a single stream.
     Deflate,
-    /// Deflate of the differences between neighbors in a row.
+    /// Deflate of the differences between neighboring samples in a row.
     DeflateDifferences,
 }
 
-/// Location of the planes that are read.
+/// Location of the planes to read.
 pub(super) struct Planes {
     pub(super) compression: Compression,
-    /// Number of channels that are read.
+    /// Number of channels to read.
     pub(super) channels: u16,
     /// Number of channels in the file.
     stored: u16,
@@ -36,12 +36,13 @@ pub(super) struct Planes {
     pub(super) width: u32,
     rows: u32,
     row_bytes: usize,
-    /// Position of what follows the compression.
+    /// File offset of the data after the compression method.
     at: u64,
 }
 
 impl Planes {
-    /// Reads the compression, and checks that the file is long enough for the pixels or their table of lengths.
+    /// Reads the compression method. Checks that the file is long enough for the pixels, or for the table of row
+    /// lengths.
     pub(super) fn locate(file: &Input, head: &Head, channels: u16, at: u64) -> Result<Self, Refusal> {
         let mut bytes = [0; 2];
         let mut start = file.clone();
@@ -51,7 +52,7 @@ impl Planes {
             0 => Compression::None,
             1 => Compression::PackBits,
             2 => Compression::Deflate,
-            // The differences between floating-point numbers are stored byte by byte, which only layers use.
+            // Floating-point differences are stored byte by byte, but only layers use them.
             3 if head.depth <= 16 => Compression::DeflateDifferences,
             other => return Err(Refusal::Unsupported(format!("a Photoshop file with compression {other}"))),
         };
@@ -72,7 +73,7 @@ impl Planes {
         Ok(planes)
     }
 
-    /// Returns a lower bound for the number of bytes that follow.
+    /// Returns the minimum number of bytes that must follow.
     fn minimum_bytes(&self) -> u64 {
         let rows = u64::from(self.rows) * u64::from(self.stored);
         match self.compression {
@@ -82,12 +83,12 @@ impl Planes {
         }
     }
 
-    /// Returns the size of an entry in the table of packed lengths.
+    /// Returns the size of an entry in the row length table, in bytes.
     fn length_bytes(&self) -> u64 {
         if self.is_large { 4 } else { 2 }
     }
 
-    /// Returns the memory for reading all planes, including the lengths of their packed rows.
+    /// Returns the memory needed to read all planes in bytes, including the packed row lengths.
     pub(super) fn bytes(&self) -> u64 {
         let of_plane = match self.compression {
             Compression::None => 0,
@@ -113,8 +114,8 @@ impl Planes {
             Compression::PackBits => self.packed(open)?,
             Compression::Deflate | Compression::DeflateDifferences => {
                 let is_differences = self.compression == Compression::DeflateDifferences;
-                // One stream holds all planes. Each plane has a decompressor of its own, which first skips the planes
-                // before its own: that costs time, but holding the planes would take the memory of the whole image.
+                // All planes share one stream. Each plane has its own decompressor, which first skips the planes before
+                // it. This takes longer, but keeping the planes would need memory for the whole image.
                 let plane = |index: u64| {
                     let stream = ZlibDecoder::new(open(self.at)?);
                     let skip = index * plane_bytes;
@@ -126,16 +127,16 @@ impl Planes {
         Ok(rows.into_iter().map(|rows| Plane { rows, row: vec![0; self.row_bytes], depth: self.depth }).collect())
     }
 
-    /// Skips the planes behind the last one that is read, and checks that the stream ends as it should.
+    /// Skips the planes after the last plane to read, and checks that the stream ends correctly.
     pub(super) fn finish(&self, planes: &mut [Plane]) -> Result<(), DecodeError> {
         let Some(Plane { rows: PlaneRows::Deflate { stream, .. }, .. }) = planes.last_mut() else { return Ok(()) };
         let ignored = u64::from(self.stored - self.channels) * u64::from(self.rows) * self.row_bytes as u64;
-        // The end of the stream, with its checksum, is only read behind its last byte.
+        // The checksum at the end of the stream is only verified when reading past the last byte.
         io::copy(&mut stream.take(ignored + 1), &mut io::sink()).map_err(of_deflate)?;
         Ok(())
     }
 
-    /// Reads the table of packed lengths, which is before the first plane.
+    /// Reads the table of packed row lengths, which precedes the first plane.
     fn packed(&self, open: impl Fn(u64) -> io::Result<BufReader<Input>>) -> Result<Vec<PlaneRows>, DecodeError> {
         let table_bytes = u64::from(self.rows) * u64::from(self.stored) * self.length_bytes();
         let (mut table, mut at) = (open(self.at)?, self.at + table_bytes);
@@ -157,10 +158,10 @@ impl Planes {
     }
 }
 
-/// One channel of the composite.
+/// A channel of the composite.
 pub(super) struct Plane {
     rows: PlaneRows,
-    /// The current row, in big-endian byte order.
+    /// Current row in big-endian byte order.
     row: Vec<u8>,
     depth: u16,
 }
@@ -174,7 +175,7 @@ enum PlaneRows {
     },
     Deflate {
         stream: Box<ZlibDecoder<BufReader<Input>>>,
-        /// Number of bytes before this plane that have not been skipped yet.
+        /// Number of bytes to skip before this plane.
         skip: u64,
         is_differences: bool,
     },
@@ -191,7 +192,7 @@ impl Plane {
                 *next += 1;
                 let mut packed = reader.take(length.into());
                 PackBitsReader::new(&mut packed).read_exact(row).map_err(of_row)?;
-                // Some writers pack more bytes than the row has.
+                // Some writers pack more bytes than fit in the row.
                 skip(&mut packed)?;
             }
             PlaneRows::Deflate { stream, skip, is_differences } => {

@@ -1,12 +1,12 @@
-//! Reads the sections before the pixels.
+//! Reads the sections that precede the pixels.
 
 use crate::source::{DecodeError, Input};
 use std::io::{BufReader, ErrorKind, Read, Seek, SeekFrom};
 
-/// Buffer size for headers, which are small and far apart.
+/// Buffer size for headers in bytes. Headers are small and far apart.
 const BUFFER_BYTES: usize = 512;
 
-/// Reads big-endian numbers, and moves between sections.
+/// Reads big-endian integers and moves between sections.
 pub(super) struct SectionReader {
     file: BufReader<Input>,
     pub(super) at: u64,
@@ -40,7 +40,7 @@ impl SectionReader {
         Ok(u32::from_be_bytes(bytes))
     }
 
-    /// Reads a length of 8 bytes or 4.
+    /// Reads a length of 8 bytes if `is_long` is set, or 4 bytes otherwise.
     pub(super) fn length(&mut self, is_long: bool) -> Result<u64, DecodeError> {
         if !is_long {
             return Ok(self.long()?.into());
@@ -50,7 +50,7 @@ impl SectionReader {
         Ok(u64::from_be_bytes(bytes))
     }
 
-    /// Returns the end of a section that begins here. Fails if that is beyond the end of the file.
+    /// Returns the end of a section that starts at the current position. Fails if it's past the end of the file.
     pub(super) fn section_end(&self, bytes: u64) -> Result<u64, DecodeError> {
         let end = self.at.checked_add(bytes).filter(|end| *end <= self.file_bytes);
         end.ok_or_else(|| "one of its sections reaches beyond the end of the file".into())

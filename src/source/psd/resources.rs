@@ -1,4 +1,4 @@
-//! Image resources: blocks with an identifier each, of which a few concern the pixels.
+//! Reads image resources. Each is a block with an identifier, and only a few affect the pixels.
 
 use super::reader::SectionReader;
 use crate::source::DecodeError;
@@ -13,11 +13,11 @@ const VERSION: u16 = 1057;
 const EXIF: u16 = 1058;
 const XMP: u16 = 1060;
 
-/// The resources that are used, except for those in [`Metadata`].
+/// Resources that are used, except for those stored in [`Metadata`].
 pub(super) struct Resources {
-    /// `false` if the file was saved without a composite, which is white then.
+    /// `false` if the file was saved without a composite, in which case the composite is white.
     pub(super) has_composite: bool,
-    /// Index of the transparent color in a palette.
+    /// Palette index of the transparent color.
     pub(super) transparent_index: Option<u16>,
 }
 
@@ -33,7 +33,7 @@ impl Resources {
         Ok(resources)
     }
 
-    /// Reads one resource. Returns `false` if there are no more.
+    /// Reads a resource. Returns `false` after the last resource.
     fn read_one(&mut self, reader: &mut SectionReader, end: u64, metadata: &mut Metadata) -> Result<bool, DecodeError> {
         if reader.at + 12 > end {
             return Ok(false);
@@ -47,7 +47,7 @@ impl Resources {
             metadata.add_unreadable_exif(problem);
             return Ok(false);
         }
-        // The length and the characters of the name have an even number of bytes together.
+        // The name, including its length byte, is padded to an even number of bytes.
         reader.move_to(reader.at + u64::from(name_bytes | 1))?;
         let length = u64::from(reader.long()?);
         let content = reader.at;

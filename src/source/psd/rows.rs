@@ -1,4 +1,4 @@
-//! Puts the planes of the composite together into pixels.
+//! Combines the composite's planes into pixels.
 
 use super::plane::{Plane, Planes};
 use super::sections::COLOR_TABLE_BYTES;
@@ -6,25 +6,25 @@ use crate::source::lab::encode_srgb;
 use crate::source::samples::{Alpha, ColorModel, Depth, Samples, scaled_to_8_bits};
 use crate::source::{DecodeError, Input, RowReader, Warning};
 
-/// Number of colors in a palette.
+/// Number of palette colors.
 const PALETTE_COLORS: usize = COLOR_TABLE_BYTES / 3;
 
-/// Layout of a pixel, and of its samples in the planes.
+/// Pixel layout, including how samples are stored in the planes.
 pub(super) enum PixelLayout {
-    /// 1 is black.
+    /// Black and white, with 1 for black.
     Bitmap,
-    /// Colors with alpha, and whether any is transparent.
+    /// RGBA colors, and the kind of alpha channel to use.
     Palette(Box<[[u8; 4]; PALETTE_COLORS]>, Alpha),
-    /// 8 or 16 bits.
+    /// 8-bit or 16-bit samples.
     Integers(Samples),
-    /// Linear light in 32 bits, where 1 is white.
+    /// 32-bit linear light, with 1.0 for white.
     Floats(Samples),
-    /// 8 bits, with an offset of 128 for a\* and b\*.
+    /// 8-bit samples, with an offset of 128 for a\* and b\*.
     Lab8,
 }
 
 impl PixelLayout {
-    /// Returns the layout of a palette, or `None` if the color table is too short.
+    /// Returns a palette layout, or `None` if the color table is too short.
     pub(super) fn palette(table: &[u8], transparent: Option<u16>) -> Option<Self> {
         let table: &[u8; COLOR_TABLE_BYTES] = table.first_chunk()?;
         let mut colors = Box::new([[u8::MAX; 4]; PALETTE_COLORS]);
@@ -40,10 +40,10 @@ impl PixelLayout {
         Some(Self::Palette(colors, alpha))
     }
 
-    /// Returns the same layout for planes that end with the transparency.
+    /// Returns the same layout with an alpha channel as the last plane.
     pub(super) fn with_alpha(self) -> Self {
         match self {
-            // Photoshop stores the composite on white. Without that white, the colors are multiplied by alpha.
+            // Photoshop stores the composite on a white background. Subtracting the white leaves premultiplied colors.
             Self::Integers(samples) => Self::Integers(Samples { alpha: Alpha::Premultiplied, ..samples }),
             Self::Floats(samples) => Self::Floats(Samples { alpha: Alpha::Straight, ..samples }),
             other => other,
@@ -59,7 +59,7 @@ impl PixelLayout {
         }
     }
 
-    /// Writes the pixels of one row, whose planes are in big-endian byte order.
+    /// Writes a row of pixels from planes in big-endian byte order.
     fn write(&self, planes: &[&[u8]], row: &mut [u8]) {
         match self {
             Self::Bitmap => {
@@ -92,13 +92,13 @@ impl PixelLayout {
 
 fn write_8(samples: Samples, planes: &[&[u8]], row: &mut [u8]) {
     let (channels, colors) = (samples.channels(), samples.color_channels());
-    // In CMYK, 0 is full ink.
+    // CMYK uses 0 for full ink.
     let flip = if samples.color == ColorModel::Cmyk { u8::MAX } else { 0 };
     for (channel, plane) in planes.iter().enumerate() {
         let flip = if channel < colors { flip } else { 0 };
         row.iter_mut().skip(channel).step_by(channels).zip(*plane).for_each(|(to, sample)| *to = sample ^ flip);
     }
-    // White paper has no ink, so there is nothing to subtract from CMYK.
+    // White paper has no ink, so CMYK has nothing to subtract.
     if samples.alpha == Alpha::Premultiplied && samples.color != ColorModel::Cmyk {
         for pixel in row.chunks_exact_mut(channels) {
             let white = u8::MAX - pixel[colors];
@@ -127,7 +127,8 @@ fn write_16(samples: Samples, planes: &[&[u8]], row: &mut [u8]) {
     }
 }
 
-/// Writes linear light: with a profile, which says so, as it is in 16 bits, otherwise as sRGB in 8 bits.
+/// Converts a row of linear light. With an ICC profile, writes 16-bit linear samples. Without a profile, writes 8-bit
+/// sRGB.
 fn write_floats(samples: Samples, planes: &[&[u8]], row: &mut [u8]) {
     let (channels, colors) = (samples.channels(), samples.color_channels());
     let planes: Vec<_> = planes.iter().map(|plane| plane.as_chunks::<4>().0).collect();
@@ -137,7 +138,7 @@ fn write_floats(samples: Samples, planes: &[&[u8]], row: &mut [u8]) {
         for (channel, to) in pixel.chunks_exact_mut(samples.sample_bytes()).enumerate() {
             let light = match sample(channel) {
                 _ if channel == colors => alpha,
-                // Without the white behind it.
+                // Remove the white background.
                 color if alpha > 0.0 => (color - (1.0 - alpha)) / alpha,
                 _ => 0.0,
             };
@@ -150,7 +151,7 @@ fn write_floats(samples: Samples, planes: &[&[u8]], row: &mut [u8]) {
     }
 }
 
-/// Scales a value from 0..=1 to 0..=65535. Numbers that are not in this range become its ends, and NaN becomes 0.
+/// Scales a value from 0..=1 to 0..=65535. Values outside this range are clamped, and NaN becomes 0.
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "these casts saturate")]
 fn scaled(value: f32) -> u16 {
     (value * 65535.0 + 0.5) as u16
@@ -162,7 +163,7 @@ pub(super) struct PsdRows {
     located: Planes,
     layout: PixelLayout,
     row_bytes: usize,
-    /// Opened with the first row.
+    /// Planes, which are opened when the first row is read.
     planes: Vec<Plane>,
 }
 

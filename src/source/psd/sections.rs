@@ -1,20 +1,20 @@
-//! The sections before the pixels: header, color table, image resources, and layers.
+//! Reads the sections before the pixels: header, color table, image resources and layers.
 
 use super::reader::SectionReader;
 use super::resources::Resources;
 use crate::source::metadata::Metadata;
 use crate::source::{DecodeError, Input, Refusal};
 
-/// Maximum number of channels (specification, "File Header Section").
+/// Maximum number of channels (from "File Header Section" in the specification).
 const MAX_CHANNELS: u16 = 56;
 
-/// Size of the color table of a palette: 256 times red, then green, then blue.
+/// Size of a palette's color table in bytes. It holds 256 red values, followed by green and blue.
 pub(super) const COLOR_TABLE_BYTES: usize = 768;
 
-/// Maximum number of blocks with additional layer information to look at. Files have a few dozen.
+/// Maximum number of additional layer information blocks to check. Files have a few dozen.
 const MAX_LAYER_BLOCKS: usize = 10_000;
 
-/// Keys of blocks whose length has 8 bytes in a PSB.
+/// Keys of blocks with an 8-byte length in PSB files.
 const LONG_KEYS: [&[u8; 4]; 13] = [
     b"LMsk", b"Lr16", b"Lr32", b"Layr", b"Mt16", b"Mt32", b"Mtrn", b"Alph", b"FMsk", b"lnk2", b"FEid", b"FXid", b"PxSD",
 ];
@@ -51,31 +51,31 @@ impl Mode {
 /// The file header.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Head {
-    /// `true` for PSB, whose lengths have more bytes.
+    /// `true` for PSB files, which have longer length fields.
     pub(super) is_large: bool,
     pub(super) channels: u16,
     pub(super) width: u32,
     pub(super) height: u32,
-    /// Bits per channel: 1, 8, 16 or 32.
+    /// Bits per channel, either 1, 8, 16 or 32.
     pub(super) depth: u16,
     pub(super) mode: Mode,
 }
 
 impl Head {
-    /// Returns the size of a row of one channel in bytes.
+    /// Returns the size of a single channel's row, in bytes.
     pub(super) fn row_bytes(&self) -> usize {
         (self.width as usize * usize::from(self.depth)).div_ceil(8)
     }
 }
 
-/// Everything before the pixels.
+/// Everything that precedes the pixels.
 pub(super) struct Sections {
     pub(super) head: Head,
     pub(super) color_table: Vec<u8>,
     pub(super) resources: Resources,
-    /// `true` if the channel behind the colors is the transparency of the composite.
+    /// `true` if the channel after the colors is the composite's alpha channel.
     pub(super) has_merged_alpha: bool,
-    /// Position of the composite in the file, which begins with its compression.
+    /// File offset of the composite, which starts with its compression method.
     pub(super) planes_at: u64,
 }
 
@@ -119,8 +119,8 @@ fn read_head(reader: &mut SectionReader) -> Result<Head, Refusal> {
     Ok(head)
 }
 
-/// Returns `true` if the first channel behind the colors is the transparency of the composite, not a saved selection.
-/// The number of layers says so by being negative. At 16 and 32 bits, the layers are in a block of their own.
+/// Returns `true` if the first channel after the colors is the composite's alpha channel instead of a saved selection.
+/// If so, the layer count is negative. At 16 and 32 bits, layers are stored in a separate block.
 fn has_merged_alpha(reader: &mut SectionReader, is_large: bool, end: u64) -> Result<bool, DecodeError> {
     if reader.at + 2 > end {
         return Ok(false);
@@ -142,7 +142,7 @@ fn has_merged_alpha(reader: &mut SectionReader, is_large: bool, end: u64) -> Res
         reader.fill(&mut signature_and_key)?;
         let [signature @ .., k0, k1, k2, k3] = signature_and_key;
         let key = [k0, k1, k2, k3];
-        // Anything else is damage, which does not concern the composite.
+        // The file is damaged here, but that doesn't affect the composite.
         if !matches!(&signature, b"8BIM" | b"8B64") {
             break;
         }

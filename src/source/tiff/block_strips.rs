@@ -1,8 +1,8 @@
-//! Assembles the JPEG blocks of strips or tiles into strips of the image, from which tiles are cut.
+//! Combines the JPEG blocks of a file's strips or tiles into image-wide strips, from which tiles are cut.
 //!
-//! Each strip or tile of the file is a JPEG of its own, so all of them can be decoded in parallel. Their blocks are then
-//! copied in the order of the image's rows, and only as far as rows have been read, so that memory for the next strip
-//! isn't needed before the reader has [reserved](BlockStrips::reserve) it.
+//! Each strip or tile in the file is a separate JPEG, so they can all be decoded in parallel. Their blocks are then
+//! copied in row order, and only for rows that have been read. This way, memory for the next strip isn't needed until
+//! the reader [reserves](BlockStrips::reserve) it.
 
 use crate::iiif::Size;
 use crate::pixel::{Block, BlockLayout, BlockStrip, RowScale, StripBuffer, StripPool};
@@ -10,23 +10,23 @@ use crate::source::DecodeError;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-/// Maximum number of rows that are read after memory has been reserved.
+/// Maximum number of rows to read after memory has been reserved.
 const ROWS_AHEAD: u32 = 16;
 
-/// Strips of the image, each of which is a row of tiles.
+/// Strips of blocks, each of which contains a row of tiles.
 pub(super) struct BlockStrips {
     pub(super) layout: Arc<BlockLayout>,
     /// Scale of the pixel rows.
     pub(super) scale: RowScale,
-    /// Pixel rows per strip. Always a whole number of MCUs.
+    /// Pixel rows per strip, always a whole number of MCUs.
     strip_rows: u32,
     /// Maximum number of strips.
     strips: usize,
     pool: StripPool<Block>,
-    /// The strip currently being filled, with its index.
+    /// Index and blocks of the strip being filled.
     current: Option<(u32, StripBuffer<Block>)>,
     done: VecDeque<BlockStrip>,
-    /// Number of rows of MCUs copied so far.
+    /// Number of MCU rows copied so far.
     mcu_rows: u32,
 }
 
@@ -37,7 +37,7 @@ impl BlockStrips {
     }
 
     /// Reserves memory for the next strip if any of the rows after `row` might need it. Returns `true` if the memory is
-    /// available or not needed. Blocks until it is available if `is_to_wait` is set.
+    /// available or not needed. If `is_to_wait` is set, waits until it's available.
     pub(super) fn reserve(&mut self, row: u32, is_to_wait: bool) -> bool {
         let last = row.saturating_add(ROWS_AHEAD * divisor(self.scale)).min(self.layout.size.height()) - 1;
         let is_needed = self.current.as_ref().is_none_or(|(strip, _)| last / self.strip_rows > *strip);
@@ -47,14 +47,14 @@ impl BlockStrips {
         !is_needed || self.pool.try_reserve()
     }
 
-    /// Returns the first pixel row of the next row of MCUs, or `None` if the blocks of `row` have been copied.
+    /// Returns the first pixel row of the next MCU row, or `None` if the blocks for `row` have already been copied.
     pub(super) fn next_mcu_row(&self, row: u32) -> Option<u32> {
         let top = self.mcu_rows.saturating_mul(self.layout.mcu().1);
         (top <= row).then_some(top)
     }
 
-    /// Copies a row of MCUs, given the decoded strips or tiles that contain it, from left to right, and their row of
-    /// MCUs.
+    /// Copies an MCU row from the decoded strips or tiles that contain it, which must be ordered from left to right.
+    /// `row_in_chunk` is the index of their MCU row.
     pub(super) fn push_mcu_row<'a>(
         &mut self,
         chunks: impl Iterator<Item = &'a BlockStrip>,
@@ -79,7 +79,7 @@ impl BlockStrips {
         }
         self.finish();
         if self.done.len() >= self.strips {
-            // All buffers are held here, so waiting for one would never end.
+            // All buffers are in use by `self`, so waiting for one would deadlock.
             return Err("internal error: complete strips of blocks were not taken".into());
         }
         self.current = Some((strip, self.pool.take()?));
@@ -102,7 +102,7 @@ impl BlockStrips {
     }
 }
 
-/// Returns the number of the file's pixels along one side of a decoded pixel.
+/// Returns the number of file pixels along one side of a decoded pixel.
 pub(super) fn divisor(scale: RowScale) -> u32 {
     match scale {
         RowScale::Full => 1,
@@ -110,8 +110,8 @@ pub(super) fn divisor(scale: RowScale) -> u32 {
     }
 }
 
-/// Copies a row of a chunk's MCUs to a position in a strip of blocks, which is in MCUs. Columns past the image's right
-/// edge are cut off.
+/// Copies an MCU row from a chunk to a position in a strip, measured in MCUs. Drops columns past the image's right
+/// edge.
 fn copy_mcu_row(chunk: &BlockStrip, from: u32, layout: &BlockLayout, strip: &mut [Block], (column, row): (u32, u32)) {
     for (index, it) in layout.components.iter().enumerate() {
         let left = column as usize * it.h_samp as usize;

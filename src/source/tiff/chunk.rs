@@ -165,7 +165,7 @@ impl Plane {
     }
 }
 
-/// Returns the error for a strip or tile.
+/// Returns the error for a damaged strip or tile.
 pub(super) fn damaged(image: &Image, index: usize, cause: DecodeError) -> DecodeError {
     Damaged { name: image.chunks.name(index), cause }.into()
 }

@@ -18,7 +18,7 @@ const GROUP_BYTES: u64 = 4 << 20;
 /// example, a row of strips contains just one strip.
 const MAX_GROUP_BYTES: u64 = 32 << 20;
 
-/// Cap on the estimate for blocks. It exceeds any machine's memory but leaves room for addition.
+/// Upper limit for block memory estimates, in bytes. It exceeds any machine's memory but leaves room for addition.
 const MAX_BLOCK_BYTES: u64 = 1 << 61;
 
 /// Reads rows from groups of decoded strips or tiles.
@@ -56,7 +56,7 @@ impl ChunkedRows {
         pixels.saturating_add(windows.saturating_mul(self.image.window_bytes()))
     }
 
-    /// Returns the scale of the rows that are read.
+    /// Returns the scale of the rows to read.
     fn scale(&self) -> RowScale {
         self.blocks.as_ref().map_or(RowScale::Full, |blocks| blocks.scale)
     }
@@ -86,11 +86,11 @@ impl ChunkedRows {
         &self.decoded[(chunk_row - self.first) as usize * chunks_across..][..chunks_across]
     }
 
-    /// Copies the blocks of all rows of MCUs down to the one with pixel row `y`.
+    /// Copies the blocks of every MCU row up to and including the one that contains pixel row `y`.
     fn copy_blocks(&mut self, y: u32) -> Result<(), DecodeError> {
         let Some(mut blocks) = self.blocks.take() else { return Ok(()) };
         while let Some(top) = blocks.next_mcu_row(y) {
-            // Rows of MCUs don't cross the edges of strips or tiles, so this one is in the current row of them.
+            // MCU rows don't cross the edges of strips or tiles, so this MCU row is within the current row of chunks.
             let (chunk_row, row_in_chunk) = (top / self.image.chunks.height, top % self.image.chunks.height);
             let chunks = self.decoded_row(chunk_row).iter().filter_map(|chunk| chunk.blocks.as_ref());
             blocks.push_mcu_row(chunks, row_in_chunk / blocks.layout.mcu().1)?;

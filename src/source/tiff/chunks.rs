@@ -31,7 +31,7 @@ pub(super) struct Chunks {
 }
 
 impl Chunks {
-    /// Creates a single strip for the whole image.
+    /// Creates a single strip that covers the whole image.
     pub(super) fn whole(size: Size, offset: u64, bytes: u64) -> Self {
         let (offsets, byte_counts) = (vec![offset], vec![bytes]);
         Self { kind: Kind::Strips, size, width: size.width(), height: size.height(), offsets, byte_counts }
@@ -134,7 +134,7 @@ impl Chunks {
         }
     }
 
-    /// Returns the number of strips or tiles, in all planes.
+    /// Returns the number of strips or tiles across all planes.
     pub(super) fn count(&self) -> usize {
         self.offsets.len()
     }

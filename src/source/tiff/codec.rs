@@ -45,7 +45,7 @@ impl Codec {
                 let tables = tags.bytes(tags::JPEG_TABLES, MAX_TABLE_BYTES)?.map(Arc::from);
                 Self::Jpeg(Jpeg { tables, components })
             }
-            // Each variant has its tables in the JPEG itself.
+            // The supported variants all keep their tables in the JPEG itself.
             6 => Self::Jpeg(Jpeg { tables: None, components }),
             8 | 32946 => Self::Deflate,
             32773 => Self::PackBits,

@@ -1,5 +1,5 @@
-//! CCITT run lengths without end-of-line codes (TIFF 6.0, section 10), and two-dimensional Group 3 (ITU-T T.4, 4.2),
-//! with the code tables of the `fax` crate.
+//! CCITT run lengths without end-of-line codes (TIFF 6.0, section 10), and two-dimensional Group 3 (ITU-T T.4, section
+//! 4.2), using the `fax` crate's code tables.
 
 use super::decompressor::{Decompressor, End, Shape};
 use super::fax::{FaxBytes, draw, padded};
@@ -8,24 +8,25 @@ use crate::source::DecodeError;
 use fax::maps::{Mode, black, mode, white};
 use fax::{BitReader, ByteReader};
 
-/// Bits of an end-of-line code before its last bit, all 0. Fill bits before the code are 0, too.
+/// Number of zero bits at the start of an end-of-line code, which is everything except its last bit. Any preceding fill
+/// bits are also 0.
 const END_OF_LINE_ZEROS: u8 = 11;
 
-/// Kind of coding.
+/// Row coding method.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum RowCoding {
-    /// Each row begins at a byte.
+    /// Each row starts at a byte boundary.
     RunLength,
-    /// Each row begins with an end-of-line code, and a bit that tells if it refers to the row above.
+    /// Each row starts with an end-of-line code and a bit that specifies whether the row refers to the row above.
     TwoDimensional,
 }
 
-/// Decodes rows with one bit per pixel, where 1 is a printed pixel.
+/// Decodes rows with one bit per pixel. Set bits are printed pixels.
 pub(super) struct CodedRows {
     reader: ByteReader<FaxBytes>,
     coding: RowCoding,
     width: u32,
-    /// Columns where the color changes: first to black.
+    /// Columns where the color changes. The first change is to black.
     current: Vec<u32>,
     above: Vec<u32>,
 }
@@ -52,7 +53,7 @@ impl CodedRows {
         } else {
             self.runs()?;
         }
-        // Runs of no pixels change nothing, and would be taken for changes in the row below.
+        // Zero-length runs have no effect here, but would be treated as changes when decoding the next row.
         remove_empty_runs(&mut self.current);
         Ok(&self.current)
     }
@@ -70,7 +71,7 @@ impl CodedRows {
         Ok(bits & 1 == 0)
     }
 
-    /// Decodes runs of white and black in turn.
+    /// Decodes alternating white and black runs.
     fn runs(&mut self) -> Result<(), DecodeError> {
         let (mut at, mut is_black) = (0, false);
         while at < self.width {
@@ -81,9 +82,9 @@ impl CodedRows {
         Ok(())
     }
 
-    /// Decodes differences to the row above.
+    /// Decodes differences from the row above.
     fn differences(&mut self) -> Result<(), DecodeError> {
-        // Where the next code begins: before the first column, which may be a change itself.
+        // Position of the next code. `None` is before the first column, which could be a change itself.
         let (mut at, mut is_black) = (None, false);
         while at.is_none_or(|at| at < self.width) {
             let (first, second) = self.changes_above(at, is_black);
@@ -109,16 +110,17 @@ impl CodedRows {
         Ok(())
     }
 
-    /// Returns the first change in the row above behind `at` that ends the current color, and the change after it.
+    /// Returns the first change after `at` in the row above that ends the current color, along with the change after
+    /// it.
     fn changes_above(&self, at: Option<u32>, is_black: bool) -> (u32, u32) {
         let behind = self.above.partition_point(|change| at.is_some_and(|at| *change <= at));
-        // Changes to black have even places.
+        // Changes to black have even indices.
         let first = behind + usize::from((behind % 2 == 1) != is_black);
         let change = |place: usize| self.above.get(place).copied().unwrap_or(self.width);
         (change(first), change(first + 1))
     }
 
-    /// Reads the codes of a run, and returns where it ends.
+    /// Reads the codes of a run and returns its end.
     fn after_run(&mut self, start: u32, is_black: bool) -> Result<u32, DecodeError> {
         let mut end = start;
         loop {
@@ -128,7 +130,7 @@ impl CodedRows {
             if end > self.width {
                 return Err("one of its rows is not as wide as the image".into());
             }
-            // Longer runs have codes of multiples of 64 before the last one.
+            // Longer runs start with codes for multiples of 64.
             if pixels < 64 {
                 return Ok(end);
             }
@@ -136,7 +138,7 @@ impl CodedRows {
     }
 
     fn push(&mut self, change: u32) -> Result<(), DecodeError> {
-        // Only damaged data has runs of no pixels in other places than the first.
+        // In valid data, only the first run can have zero length.
         if change > self.width || self.current.len() > self.width as usize + 2 {
             return Err("one of its rows is damaged".into());
         }
@@ -145,7 +147,7 @@ impl CodedRows {
     }
 }
 
-/// Removes pairs of changes in the same column.
+/// Removes pairs of changes at the same column.
 fn remove_empty_runs(changes: &mut Vec<u32>) {
     let mut kept = 0;
     for place in 0..changes.len() {

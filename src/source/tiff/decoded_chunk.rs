@@ -1,4 +1,4 @@
-//! A decoded strip or tile, with its JPEG blocks if they are kept.
+//! A decoded strip or tile, optionally with its JPEG blocks.
 
 use super::block_strips::divisor;
 use super::chunk::{Chunk, ChunkPosition, damaged};
@@ -16,11 +16,11 @@ use std::sync::Arc;
 pub(super) struct DecodedChunk {
     position: ChunkPosition,
     pub(super) pixels: Vec<u8>,
-    /// Blocks of the whole strip or tile, including those beyond the image.
+    /// Blocks of the whole strip or tile, including blocks past the image's edges.
     pub(super) blocks: Option<BlockStrip>,
 }
 
-/// Blocks to keep while decoding.
+/// Specifies the blocks to keep while decoding.
 #[derive(Clone, Copy)]
 pub(super) struct ChunkBlocks<'a> {
     /// Layout of the image's blocks.
@@ -30,7 +30,7 @@ pub(super) struct ChunkBlocks<'a> {
 }
 
 impl DecodedChunk {
-    /// Creates a strip or tile that is yet to be decoded, in a buffer that is used again.
+    /// Creates a strip or tile that hasn't been decoded yet. Reuses the `pixels` buffer.
     pub(super) fn new(position: ChunkPosition, pixels: Vec<u8>) -> Self {
         Self { position, pixels, blocks: None }
     }
@@ -40,7 +40,7 @@ impl DecodedChunk {
         image.mapping.samples.row_bytes(image.chunks.columns(self.position.column).div_ceil(divisor(scale)))
     }
 
-    /// Decodes the pixels, and the blocks if they are to be kept.
+    /// Decodes the pixels, and also the blocks if `kept` is set.
     pub(super) fn decode(&mut self, image: &Image, kept: Option<ChunkBlocks<'_>>) -> Result<(), DecodeError> {
         if let (Codec::Jpeg(jpeg), Some(kept)) = (&image.codec, kept) {
             let index = image.chunks.index(self.position.column, self.position.row, 0);
@@ -59,8 +59,8 @@ impl DecodedChunk {
         let rows = chunks.rows(row);
         let mut decoder = jpeg::open_stream(jpeg, extent, chunks.width, rows..=chunks.height)?;
         let visible = BlockLayout { size: Size::new(chunks.columns(column), rows)?, ..kept.layout.clone() };
-        // At half size, the last visible pixels would be mixed with the padding. Such a strip or tile is decoded at full
-        // size and halved like any other image.
+        // At half size, the last visible pixels would be mixed with padding. Decode such a strip or tile at full size,
+        // then halve it like any other image.
         let is_halved = kept.scale == RowScale::Half && visible.mixes_hidden_pixels();
         keep_blocks(&mut decoder, ChunkBlocks { scale: if is_halved { RowScale::Full } else { kept.scale }, ..kept })?;
         decoder.start()?;
@@ -78,7 +78,7 @@ impl DecodedChunk {
                 row.copy_from_slice(&whole[..row_bytes]);
             }
         }
-        // Rows of padding are never decoded, so their end doesn't matter.
+        // Rows of padding aren't decoded, so it doesn't matter how they end.
         let is_padded = decoder.height() > rows;
         decoder.finish()?;
         if decoder.is_end_missing() && !is_padded {
@@ -89,7 +89,7 @@ impl DecodedChunk {
     }
 }
 
-/// Reads rows at full size and halves the visible part of each pair.
+/// Reads rows at full size, then halves the visible part of each pair of rows.
 fn read_halved<'a>(
     decoder: &mut Decoder,
     rows: u32,
@@ -109,7 +109,7 @@ fn read_halved<'a>(
     Ok(())
 }
 
-/// Keeps the blocks of a strip or tile. Fails if they don't belong to the image's layout.
+/// Keeps a strip's or tile's blocks. Fails if they don't match the image's block layout.
 fn keep_blocks(decoder: &mut Decoder, kept: ChunkBlocks<'_>) -> Result<(), DecodeError> {
     let layout = decoder.block_layout().filter(|layout| layout.components == kept.layout.components);
     let layout = layout.ok_or(

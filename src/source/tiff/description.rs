@@ -1,28 +1,28 @@
-//! `ImageDescription` of slides, in the forms of Aperio (SVS) and OME-TIFF.
+//! Parses a slide's `ImageDescription`, as written by Aperio (SVS) or in OME-TIFF.
 
 use super::tags::{self, Tags};
 
-/// Maximum length to read, in bytes. OME-XML has a few hundred bytes for each plane.
+/// Maximum length to read, in bytes. OME-XML uses a few hundred bytes per plane.
 const MAX_BYTES: u64 = 4 << 20;
 
-/// Description of a directory.
+/// A directory's description.
 pub(super) struct Description(String);
 
-/// An image beside the main one.
+/// An image that accompanies the main image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Aside {
-    /// Photograph of the slide's label.
+    /// Photo of the slide's label.
     Label,
-    /// Photograph of the whole slide.
+    /// Photo of the whole slide.
     Macro,
     Thumbnail,
-    /// The main image in a smaller size.
+    /// A smaller version of the main image.
     Copy,
 }
 
 impl Aside {
     pub(super) const COUNT: usize = 4;
-    /// All kinds, in the order in which messages name them.
+    /// All kinds, in the order used in messages.
     pub(super) const ALL: [Self; Self::COUNT] = [Self::Label, Self::Macro, Self::Thumbnail, Self::Copy];
 
     /// Returns the image with the given name, such as `label` or `Macro Image`.
@@ -38,7 +38,7 @@ impl Aside {
 }
 
 impl Description {
-    /// Reads a directory's description. Returns `None` if it has none, or one that is damaged or too long.
+    /// Reads a directory's description. Returns `None` if it's missing, damaged or too long.
     pub(super) fn read(tags: Tags<'_>) -> Option<Self> {
         let bytes = tags.bytes(tags::IMAGE_DESCRIPTION, MAX_BYTES).ok().flatten()?;
         let text = bytes.split(|byte| *byte == 0).next().unwrap_or_default();
@@ -49,7 +49,7 @@ impl Description {
         self.0.starts_with("Aperio")
     }
 
-    /// Creates a description of this text.
+    /// Creates a description from text.
     #[cfg(test)]
     pub(super) fn new(text: &str) -> Self {
         Self(text.to_owned())
@@ -64,16 +64,16 @@ impl Description {
         self.0.trim_start().starts_with('<') && self.0.contains("<OME")
     }
 
-    /// Returns the kind of image that the description names, or `None` for a main image or another text.
+    /// Returns the kind of image that the description specifies, or `None` for main images and unrelated text.
     pub(super) fn aside(&self) -> Option<Aside> {
         if self.is_aperio() {
-            // The first line is the name of the program, and the second one begins with the kind.
+            // The first line is the program name. The second line starts with the kind of image.
             return Aside::from_name(self.0.lines().nth(1)?.split_whitespace().next()?);
         }
         Aside::from_name(&self.0)
     }
 
-    /// Returns the numbers of the directories that are beside the main image according to OME-XML, counted from 0.
+    /// Returns the directories that OME-XML lists as accompanying the main image, counting from 0.
     pub(super) fn ome_asides(&self) -> Vec<(usize, Aside)> {
         let mut asides = Vec::new();
         let mut aside = None;
@@ -94,10 +94,10 @@ impl Description {
     }
 }
 
-/// Maximum number of directories that a single element names.
+/// Maximum number of directories per element.
 const MAX_PLANES: usize = 1000;
 
-/// Returns the value of an attribute, given the text of an element after its name.
+/// Returns the value of an attribute. `element` is the element's text after its name.
 pub(super) fn attribute<'a>(element: &'a str, name: &str) -> Option<&'a str> {
     let element = element.split('>').next()?;
     let values = element.match_indices(name).filter_map(|(at, _)| {

@@ -7,7 +7,7 @@ use crate::source::DecodeError;
 use fax::decoder::{DecodeStatus, Group3Decoder, Group4Decoder};
 use std::io::{BufReader, Bytes, Chain, Read, Repeat, Take, repeat};
 
-/// Bytes of fax data.
+/// Iterator over the bytes of fax data.
 pub(super) type FaxBytes = Bytes<BufReader<Chain<Extent, Take<Repeat>>>>;
 
 /// Number of zero bytes to append to the data. The longest code has 13 bits, and `fax` always reads that far ahead,

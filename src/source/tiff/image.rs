@@ -194,7 +194,7 @@ impl Layout {
         let samples = samples_per_pixel(tags)?;
         let bits = bits_per_sample(tags, samples)?;
         let photometric = Photometric::read(tags, samples, bits, metadata)?;
-        // Old-style JPEG is YCbCr even if the tag says RGB, as libtiff knows.
+        // Like libtiff, treat old-style JPEG as YCbCr even if the tag specifies RGB.
         let is_old_color = old_jpeg::is_used(tags) && samples == 3;
         let is_ycbcr = photometric == Photometric::YCbCr || is_old_color;
         let codec = Codec::read(tags, if is_ycbcr { Components::YCbCr } else { Components::AsTheyAre })?;
@@ -251,7 +251,7 @@ impl Layout {
 }
 
 fn samples_per_pixel(tags: Tags<'_>) -> Result<u16, Refusal> {
-    // Some files with old-style JPEG compression leave this to the number of depths.
+    // Some files with old-style JPEG compression only imply this with the number of bit depths.
     let depths =
         if old_jpeg::is_used(tags) { tags.numbers(tags::BITS_PER_SAMPLE, 4)?.map_or(1, |all| all.len()) } else { 1 };
     match tags.choice(tags::SAMPLES_PER_PIXEL, u16::try_from(depths).unwrap_or(1))? {

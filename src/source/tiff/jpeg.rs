@@ -34,8 +34,8 @@ impl JpegRows {
     }
 }
 
-/// Opens the JPEG stream of a strip or tile without decoding it. The width must match exactly. The height may be larger
-/// than the visible rows because some writers pad the last strip to the height of the others.
+/// Opens a strip's or tile's JPEG stream without decoding it. The width must match exactly. The height may be larger
+/// than the number of visible rows, because some writers pad the last strip to the height of the others.
 pub(super) fn open_stream(
     jpeg: &Jpeg,
     extent: Extent,

@@ -1,4 +1,4 @@
-//! Reads an image that is a single JPEG-compressed strip, which is like a JPEG file, including its blocks.
+//! Reads an image consisting of a single JPEG-compressed strip like a JPEG file, including its blocks.
 
 use super::chunk::damaged;
 use super::codec::Codec;
@@ -10,7 +10,7 @@ use crate::pixel::{BlockLayout, BlockStrip, RowScale};
 use crate::source::{BlockReader, DecodeError, RowReader, Warning};
 use std::sync::Arc;
 
-/// Reads the rows of the strip, and keeps its blocks on request.
+/// Reads the strip's rows and optionally keeps its blocks.
 pub(super) struct JpegStrip {
     image: Arc<Image>,
     decoder: Decoder,
@@ -18,7 +18,7 @@ pub(super) struct JpegStrip {
 }
 
 impl JpegStrip {
-    /// Opens the strip. Returns `None` if its JPEG doesn't have the size of the image.
+    /// Opens the strip. Returns `None` if the JPEG and the image are different sizes.
     pub(super) fn open(image: &Arc<Image>) -> Option<Self> {
         let Codec::Jpeg(jpeg) = &image.codec else { return None };
         let size = image.chunks.size;

@@ -109,7 +109,7 @@ fn open_page(structure: &Structure, page: &Page, options: ReadOptions) -> Result
     })
 }
 
-/// Returns the warning about what isn't published beside the first page, or `None` if there is nothing.
+/// Returns the warning about images that aren't published along with the first page, or `None` if there aren't any.
 fn left_out(others: Others) -> Option<String> {
     let count = match others.pages {
         Count::Exactly(1) | Count::AtLeast(1) => None,

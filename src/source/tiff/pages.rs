@@ -36,14 +36,14 @@ pub(super) struct Page {
     pub(super) directory: Directory,
     /// The directory that lists this image as a child, if any.
     pub(super) parent: Option<Directory>,
-    /// The other images of the file, if this is the first page.
+    /// The file's other images, if this is the first page.
     pub(super) others: Option<Others>,
 }
 
-/// Images of a file.
+/// Summary of a file's images.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Others {
-    /// Pages that are or could be published.
+    /// Number of pages that are or could be published.
     pub(super) pages: Count,
     /// Images that aren't pages.
     pub(super) left_out: LeftOut,
@@ -121,7 +121,7 @@ impl PageOffsets {
         let at = page.checked_sub(1).and_then(|at| self.pages.get(at as usize));
         let (offset, parent) = at.ok_or(Refusal::Page { pages: self.count() })?;
         let parent = parent.map(|parent| structure.directory(parent)).transpose()?;
-        // All pages are published, or were selected.
+        // The other pages are either published as well or were deliberately excluded.
         let others = (page == 1).then_some(Others { pages: Count::Exactly(1), left_out: self.left_out });
         Ok(Page { directory: structure.directory(*offset)?, parent, others })
     }
@@ -161,9 +161,9 @@ struct Chain<'a> {
     directories: usize,
     /// Number of entries read.
     entries: usize,
-    /// The first image, once it has been read.
+    /// Properties of the first image, once it's been read.
     slide: Option<Slide>,
-    /// Images read so far that aren't pages.
+    /// Non-page images read so far.
     left_out: LeftOut,
 }
 
@@ -199,7 +199,7 @@ impl<'a> Chain<'a> {
         Ok(Some(self.classified(candidate)))
     }
 
-    /// Decides whether a directory is beside the main image of a slide.
+    /// Marks a candidate as secondary if it only accompanies a slide's main image.
     fn classified(&mut self, mut candidate: Candidate) -> Candidate {
         let (structure, index) = (self.structure, self.seen.len() - 1);
         let directory = &candidate.directory;

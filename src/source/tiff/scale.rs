@@ -1,28 +1,28 @@
-//! Physical size of pixels, from a slide's description or the resolution tags.
+//! Determines the physical pixel size from a slide's description or the resolution tags.
 
 use super::description::{Description, attribute};
 use super::tags::{self, Tags};
 use crate::iiif::{LengthUnit, PhysicalScale};
 use crate::source::metadata::scale_of_density;
 
-/// Returns the physical size of a directory's pixels, if it is known.
+/// Returns the physical size of a directory's pixels, if known.
 pub(super) fn scale(tags: Tags<'_>) -> Option<PhysicalScale> {
     Description::read(tags).and_then(|description| in_description(&description)).or_else(|| resolution(tags))
 }
 
-/// Returns the scale for `XResolution`, `YResolution` and `ResolutionUnit`.
+/// Returns the scale from `XResolution`, `YResolution` and `ResolutionUnit`.
 fn resolution(tags: Tags<'_>) -> Option<PhysicalScale> {
     let per_unit = |tag| tags.fractions(tag, 1).ok().flatten()?.first().copied();
     let unit = match tags.choice(tags::RESOLUTION_UNIT, 2).ok()? {
         2 => LengthUnit::Inch,
         3 => LengthUnit::Centimeter,
-        // The ratio of the sides of a pixel.
+        // The resolution is only an aspect ratio.
         _ => return None,
     };
     scale_of_density((per_unit(tags::X_RESOLUTION)?, per_unit(tags::Y_RESOLUTION)?), unit)
 }
 
-/// Returns the scale in the description of a slide by Aperio, or in OME-XML.
+/// Returns the scale from an Aperio or OME-XML slide description.
 fn in_description(description: &Description) -> Option<PhysicalScale> {
     let text = description.as_str();
     if description.is_aperio() {
@@ -40,16 +40,16 @@ fn in_description(description: &Description) -> Option<PhysicalScale> {
     };
     let x = length("PhysicalSizeX", "PhysicalSizeXUnit")?;
     let y = length("PhysicalSizeY", "PhysicalSizeYUnit")?;
-    // The service of physical dimensions has one scale for both directions.
+    // The physical dimensions service has a single scale for both directions.
     let is_square = (x - y).abs() <= x * 0.01;
     PhysicalScale::new(x, LengthUnit::Millimeter).filter(|_| is_square)
 }
 
-/// Returns the number of millimeters in a unit of OME-XML, or `None` for units that aren't lengths.
+/// Returns the length of an OME-XML unit in millimeters, or `None` if it isn't a unit of length.
 fn millimeters(unit: &str) -> Option<f64> {
     Some(match unit {
         "nm" => 1e-6,
-        // Micro sign, Greek letter, and references to them.
+        // The micro sign and the Greek letter mu, including their character references.
         "\u{b5}m" | "\u{3bc}m" | "&#181;m" | "&#xB5;m" | "&#xb5;m" | "&#956;m" | "um" => 1e-3,
         "mm" => 1.0,
         "cm" => 10.0,

@@ -1,4 +1,4 @@
-//! Protection of uploaded content against corruption.
+//! Protects uploaded content against corruption.
 
 use crate::store::Body;
 use aws_runtime::auth::PayloadSigningOverride;
@@ -6,24 +6,24 @@ use aws_sdk_s3::config::interceptors::BeforeTransmitInterceptorContextMut;
 use aws_sdk_s3::config::{ConfigBag, Intercept, RequestChecksumCalculation, RuntimeComponents};
 use aws_sdk_s3::error::BoxError;
 
-/// Protection of the content on its way to the store.
+/// Integrity check for uploaded content.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Integrity {
-    /// The signature contains the content's SHA-256, and the returned ETag is compared to its MD5.
+    /// The content's SHA-256 is part of the signature, and the returned ETag is compared to its MD5.
     Digests,
-    /// The request has a CRC, which hardware computes and the store verifies. TLS protects it on the way.
+    /// The request includes a hardware-accelerated CRC, which the store verifies. TLS protects it in transit.
     Checksum,
 }
 
 impl Integrity {
-    /// Chooses the cheapest sufficient protection. Only AWS is known to verify the checksums that it is sent.
+    /// Chooses the cheapest check that's sufficient. AWS is the only store known to verify request checksums.
     pub(super) fn of(url: &str, is_aws: bool, checksums: Option<&RequestChecksumCalculation>) -> Self {
         let has_checksum = checksums == Some(&RequestChecksumCalculation::WhenSupported);
         if is_aws && has_checksum && url.starts_with("https://") { Self::Checksum } else { Self::Digests }
     }
 }
 
-/// Interceptor that sets the content's part of a signature, so that the SDK doesn't hash the content again.
+/// Interceptor that sets the payload hash used for signing, so the SDK doesn't hash the content again.
 #[derive(Debug)]
 pub(super) struct ContentSignature(PayloadSigningOverride);
 

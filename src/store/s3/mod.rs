@@ -59,8 +59,8 @@ const DEFAULT_RETRY_FOR: Duration = Duration::from_mins(5);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Checksums {
-    /// Sends a checksum with every put, as recommended by AWS. On AWS over HTTPS, it replaces the SHA-256 in the
-    /// signature.
+    /// Sends a checksum with every put, as recommended by AWS. On AWS over HTTPS, the checksum replaces the SHA-256 in
+    /// the signature.
     WhenSupported,
     /// Sends checksums only for operations that require them, because other stores reject or ignore the headers. Bodies
     /// are still signed with their SHA-256.

@@ -27,8 +27,8 @@ impl S3Store {
     /// Puts an object, retrying until the store confirms that it has the right bytes.
     pub(super) async fn put_confirmed(&self, object: Object, on_existing: OnExisting) -> Result<Receipt, StoreError> {
         // The ETag is the MD5 of the stored content, at least for a single put without a KMS key. Comparing it to the
-        // digest of the bytes we sent covers everything in between, including memory, proxies and the store itself. A
-        // store that verifies checksums has already compared the bytes.
+        // digest of the bytes we sent covers everything in between, including memory, proxies and the store itself. If
+        // the store verifies checksums, it has already compared the bytes.
         let digest = (self.integrity == Integrity::Digests).then(|| object.body.md5());
         let _permit = self.limiter.acquire(object.body.len() as u64).await;
         let mut confirmation = Confirmation::NoETag;

@@ -1,4 +1,4 @@
-//! Small files that ask for a lot of work or memory.
+//! Small files that would need excessive time or memory.
 
 use crate::support::pdf::{Page, Pdf, deflated, document};
 use crate::support::rows::read_bytes_with;
@@ -6,7 +6,7 @@ use crate::support::watchdog::guarded;
 use iiif_publish::source::{ReadOptions, SourceError};
 use std::error::Error;
 
-/// Returns the error of the only page, which is found in time.
+/// Returns the error for the only page. Fails if that takes too long.
 fn error_of(name: &str, pdf: Pdf, page: Page) -> String {
     let options = ReadOptions::default().with_pdf_dpi("72".parse().expect("a resolution"));
     let file = document(pdf, &[page], "");
@@ -54,7 +54,7 @@ fn forms_masks_and_patterns_in_each_other_end() {
             inner = pdf.stream(&format!("{start}/Resources<<{}>>", used(inner)), content.as_bytes());
         }
         let file = document(pdf, &[Page::drawing(&used(inner), content)], "");
-        // Whatever comes out, it must come soon, and without exhausting the stack.
+        // Any result is fine as long as it comes quickly and doesn't overflow the stack.
         let _ = guarded(kind, || read_bytes_with(&file, ReadOptions::default()));
     }
 }
@@ -62,7 +62,7 @@ fn forms_masks_and_patterns_in_each_other_end() {
 #[test]
 fn patterns_have_a_limited_number_of_cells() {
     let mut pdf = Pdf::default();
-    // Each cell covers millions of steps.
+    // Each cell spans millions of steps.
     let entries = "/PatternType 1/PaintType 1/TilingType 1/BBox[0 0 100000 100000]/XStep 0.01/YStep 0.01";
     let pattern = pdf.stream(&format!("{entries}/Resources<<>>"), b"0 0 5 5 re f");
     let resources = format!("/Pattern<</P {pattern} 0 R>>");
@@ -82,7 +82,7 @@ fn pages_have_a_limited_number_of_layers() {
     let entries = page.entries + "/Group<</S/Transparency>>";
     let page = Page { entries, ..page };
     let mut pdf = Pdf::default();
-    // Compressed, it has a few kilobytes.
+    // It's a few kilobytes when compressed.
     let form = pdf.stream("/Subtype/Form/BBox[0 0 360 240]/Filter/FlateDecode", &deflated(&page.content));
     let page = Page::drawing(&format!("/XObject<</F {form} 0 R>>"), &"/F Do ".repeat(1000));
     assert!(error_of("layers", pdf, page).contains(TOO_COMPLEX));

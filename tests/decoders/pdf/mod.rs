@@ -1,4 +1,4 @@
-//! PDF, compared with the drawn pixels, and hostile files.
+//! Compares PDF pages to the expected pixels, and tests malicious files.
 
 mod hostile;
 mod poppler;

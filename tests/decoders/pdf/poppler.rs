@@ -1,4 +1,4 @@
-//! Pages compared with those that poppler renders.
+//! Compares rendered pages to Poppler's output.
 
 use crate::support::pdf::{FONT, Page, Pdf, document};
 use crate::support::pictures::{file, mean_difference, waves};
@@ -9,13 +9,13 @@ use std::path::Path;
 use std::process::Command;
 use tempfile::TempDir;
 
-/// Resolution of the comparison.
+/// Resolution used for the comparison.
 const DPI: &str = "100";
 
-/// Mean difference of samples up to which two pages look alike. They differ at the edges of shapes only.
+/// Maximum mean sample difference between matching pages. They only differ along the edges of shapes.
 const ALIKE: f64 = 1.5;
 
-/// Returns the first page as poppler renders it, or `None` if it isn't installed.
+/// Returns the first page as rendered by Poppler, or `None` if Poppler isn't installed.
 fn rendered_by_poppler(folder: &Path, pdf: &[u8]) -> Option<image::RgbImage> {
     let (pdf, out) = (file(folder, "page.pdf", pdf), folder.join("page"));
     let arguments = ["-r", DPI, "-f", "1", "-l", "1", "-cropbox", "-singlefile"];
@@ -26,7 +26,7 @@ fn rendered_by_poppler(folder: &Path, pdf: &[u8]) -> Option<image::RgbImage> {
 
 type NamedPage = (&'static str, Pdf, Page);
 
-/// Returns pages with images, with and without a mask, and a pattern.
+/// Returns a page of images with and without a mask, and a page with a pattern.
 fn pages_with_objects() -> [NamedPage; 2] {
     let mut images = Pdf::default();
     let pixels = waves(150, 100).into_raw();
@@ -46,7 +46,7 @@ fn pages_with_objects() -> [NamedPage; 2] {
     ]
 }
 
-/// Returns pages with everything that comes up often.
+/// Returns pages that cover all common features.
 fn pages() -> Vec<NamedPage> {
     let fonts = format!("/Font<</F1 {FONT}>>");
     let shading = "/Shading<</S<</ShadingType 2/ColorSpace/DeviceRGB/Coords[0 0 360 0]/Extend[true true]\
@@ -59,7 +59,7 @@ fn pages() -> Vec<NamedPage> {
         ("gradients", Page::drawing(shading, "q 20 20 300 200 re W n /S sh Q")),
         ("ink", Page::drawing("/ExtGState<</G<</ca 0.5>>>>", ink)),
         ("rotation", Page::drawing("", paths).with("/Rotate 270")),
-        // At whole pixels.
+        // Aligned to whole pixels.
         ("crop", Page::drawing("", paths).with("/CropBox[36 72 216 144]")),
     ];
     plain.map(|(name, page)| (name, Pdf::default(), page)).into_iter().chain(pages_with_objects()).collect()
@@ -79,7 +79,7 @@ fn pages_look_as_poppler_shows_them() {
         let difference = mean_difference(&pixels, expected.as_raw());
         let blank = mean_difference(&vec![255; pixels.len()], expected.as_raw());
         let max = match name {
-            // Poppler shows ink by formulas of its own, and patterns at whole pixels.
+            // Poppler converts CMYK with its own formulas and aligns patterns to whole pixels.
             "ink" | "patterns" => 25.0,
             _ => ALIKE,
         };

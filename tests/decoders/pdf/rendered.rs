@@ -1,4 +1,4 @@
-//! Pages that are rendered.
+//! Pages that have to be rendered.
 
 use crate::support::pdf::{FONT, Page, Pdf, document};
 use crate::support::rows::{codes, read_bytes, read_bytes_with};
@@ -20,7 +20,7 @@ fn pixel((header, pixels): &(Header, Vec<u8>), x: u32, y: u32) -> [u8; 3] {
 const RED: [u8; 3] = [255, 0, 0];
 const WHITE: [u8; 3] = [255; 3];
 
-/// Draws a square with its lower left corner at 72, 72.
+/// Draws a square. Its lower left corner is at 72, 72.
 const SQUARE: &str = "1 0 0 rg 72 72 72 72 re f";
 
 #[test]
@@ -71,7 +71,7 @@ fn bands_of_tall_pages_fit_together() {
     page.entries = "/MediaBox[0 0 200 10000]".to_owned();
     let whole = render(page.clone(), dpi(72));
     assert_eq!((whole.0.size.width(), whole.0.size.height()), (200, 10000));
-    // At this resolution, it takes several bands. Each of its rows shows the same as a row of the small one.
+    // This resolution needs several bands. Each row of the small page should match the corresponding row here.
     let large = render(page, dpi(432));
     assert_eq!((large.0.size.width(), large.0.size.height()), (1200, 60000));
     for y in (3..10_000).step_by(7) {

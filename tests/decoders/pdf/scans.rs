@@ -1,4 +1,4 @@
-//! Pages that are one image, which is read as it's stored.
+//! Pages that consist of a single image, which is read as stored.
 
 use crate::support::pdf::{FONT, PAGE, Page, Pdf, deflated, document, group_4, is_black, jbig2, scan};
 use crate::support::pictures::{encoded, gray_waves, mean_difference, waves};
@@ -7,7 +7,8 @@ use iiif_publish::internals::PixelFormat;
 use iiif_publish::source::{Header, Orientation};
 use image::{DynamicImage, ImageFormat, RgbImage};
 
-/// Prime numbers: no byte holds a whole row of few bits. About the proportions of a page.
+/// Prime numbers, so rows with fewer than 8 bits per sample don't end at a byte boundary. The aspect ratio is close to
+/// that of a page.
 const SIZE: (u32, u32) = (61, 41);
 
 fn picture() -> RgbImage {
@@ -29,7 +30,7 @@ fn read_scan(entries: &str, data: &[u8]) -> (Header, Vec<u8>) {
     (header, pixels)
 }
 
-/// Packs samples into bits, with rows that start on a byte.
+/// Packs samples into bits. Each row starts at a byte boundary.
 fn packed(samples: &[u8], width: usize, bits: usize) -> Vec<u8> {
     let mut bytes = Vec::new();
     for row in samples.chunks(width) {
@@ -75,7 +76,7 @@ fn lossless_images_are_read_as_they_are() {
 fn predictors_are_undone() {
     let rgb = picture().into_raw();
     let row_bytes = 3 * SIZE.0 as usize;
-    // The second PNG filter: differences from the row above.
+    // PNG filter 2, which stores differences from the row above.
     let mut above = vec![0; row_bytes];
     let mut up = Vec::new();
     for row in rgb.chunks(row_bytes) {
@@ -121,7 +122,7 @@ fn fax_and_jbig2_are_read_in_black_and_white() {
         (in_gray(&fax("")), group_4(&picture), &expected),
         (in_gray(&fax("/BlackIs1 true")), group_4(&picture), &inverted),
         (in_gray(&fax("/BlackIs1 true")) + "/Decode[1 0]", group_4(&picture), &expected),
-        // Painted in black, where it's 0.
+        // Zero bits are painted in black.
         ("/ImageMask true".to_owned() + &fax(""), group_4(&picture), &expected),
         (in_gray("/BitsPerComponent 1/Filter/JBIG2Decode"), jbig2(&picture), &expected),
     ] {
@@ -169,7 +170,7 @@ fn jpeg_2000_is_decoded_like_a_file_of_its_own() {
     }
 }
 
-/// Returns the orientation of a page that shows the picture.
+/// Returns the orientation of a page showing the picture.
 fn orientation(content: &str, rotate: i32) -> Orientation {
     let mut pdf = Pdf::default();
     let image = pdf.image(SIZE, &format!("{RGB}/Filter/FlateDecode"), &deflated(&picture().into_raw()));
@@ -188,7 +189,7 @@ fn rotated_and_mirrored_pages_are_shown_as_they_should() {
     }
     let mirrored = format!("q -{width} 0 0 {height} {width} 0 cm /Im0 Do Q");
     assert_eq!(orientation(&mirrored, 0), Orientation::Mirrored);
-    // In two steps, upside down.
+    // Applies two matrices and ends up upside down.
     let flipped = format!("q 1 0 0 -1 0 {height} cm {width} 0 0 {height} 0 0 cm /Im0 Do Q");
     assert_eq!(orientation(&flipped, 0), Orientation::Flipped);
     assert_eq!(orientation(&flipped, 180), Orientation::Mirrored);
@@ -199,7 +200,7 @@ fn crop_boxes_cut_the_image() {
     let picture = waves(360, 240);
     let mut pdf = Pdf::default();
     let image = pdf.image((360, 240), &format!("{RGB}/Filter/FlateDecode"), &deflated(picture.as_raw()));
-    // A pixel for each point. The lower left corner is cut off.
+    // One pixel per point, with the left and bottom edges cropped.
     let page = Page::of_image(image).with("/CropBox[60 40 360 240]");
     let barely = Page::of_image(image).with("/CropBox[1 1 359 239]");
     let (header, pixels) = read(&document(pdf, &[page, barely], ""));
@@ -244,7 +245,7 @@ fn is_rendered(resources: &str, content: &str, entries: &str) -> bool {
     let is_rendered = header.description == "PDF, rendered at 300 dpi";
     let size = (header.size.width(), header.size.height());
     assert_eq!(size, if is_rendered { (1500, 1000) } else { SIZE }, "{content}");
-    // What's rendered shows the picture nevertheless.
+    // A rendered page should still show the picture.
     if content.contains("/Im0 Do Q") && !content.contains("Stencil") && is_rendered {
         let shown = RgbImage::from_raw(1500, 1000, pixels).expect("RGB");
         let small = image::imageops::thumbnail(&shown, SIZE.0, SIZE.1);
@@ -299,7 +300,7 @@ fn only_pages_that_are_one_image_are_scans() {
 fn images_with_other_proportions_than_the_page_are_rendered() {
     let mut pdf = Pdf::default();
     let fax = "/ColorSpace/DeviceGray/BitsPerComponent 8";
-    // A fax in standard resolution has half as many rows.
+    // A standard resolution fax has half as many rows.
     let image = pdf.image((60, 20), fax, &[128; 1200]);
     let (header, pixels) = read(&document(pdf, &[Page::of_image(image)], ""));
     assert_eq!((header.size.width(), header.size.height()), (1500, 1000));

@@ -1,4 +1,4 @@
-//! Files in all their structures, complete and damaged.
+//! All kinds of file structures, both intact and damaged.
 
 use crate::support::pdf::{Page, Pdf, deflated, document, stream};
 use crate::support::rows::{read_bytes, read_bytes_with};
@@ -6,7 +6,7 @@ use iiif_publish::source::{ReadOptions, SourceError};
 use std::error::Error;
 use std::fmt::Write;
 
-/// Returns a file with pages of different sizes, of 10 x 10, 11 x 11 points, and so on.
+/// Returns a file with pages that are 10 x 10 points, 11 x 11 points, and so on.
 fn file(pages: u32) -> Vec<u8> {
     document(Pdf::default(), &(0..pages).map(page).collect::<Vec<_>>(), "")
 }
@@ -16,7 +16,7 @@ fn page(index: u32) -> Page {
     Page { entries: format!("/MediaBox[0 0 {side} {side}]"), content: b"0 0 5 5 re f".to_vec() }
 }
 
-/// Returns the width of a page at 72 dpi, which is its number.
+/// Returns a page's width at 72 dpi, which identifies the page.
 fn width(file: &[u8], page: u32) -> Result<u32, SourceError> {
     let options = ReadOptions::default().with_pdf_dpi("72".parse().expect("a resolution")).with_page(page);
     read_bytes_with(file, options).map(|(header, _)| header.size.width())
@@ -38,7 +38,7 @@ fn any_page_can_be_opened() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Returns a file whose objects are compressed, with an index in a stream.
+/// Returns a file with compressed objects and a cross-reference stream.
 fn compressed() -> Vec<u8> {
     let objects = [
         "<</Type/Catalog/Pages 2 0 R>>",
@@ -74,7 +74,7 @@ fn compressed() -> Vec<u8> {
 fn compressed_objects_are_found() -> Result<(), Box<dyn Error>> {
     let file = compressed();
     assert_eq!((width(&file, 1)?, width(&file, 2)?), (10, 11));
-    // Without the index, all bytes are searched.
+    // Without an index, the whole file is scanned.
     let damaged = replaced(&file, "startxref", "startxxxx");
     assert_eq!((width(&damaged, 1)?, width(&damaged, 2)?), (10, 11));
     Ok(())
@@ -136,7 +136,7 @@ fn pages_inherit_their_boxes() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Returns the text of the error and its cause.
+/// Returns the messages of the error and its cause.
 fn error_of(file: &[u8]) -> String {
     let error = read_bytes(file).expect_err("it is refused");
     let cause = error.source().map(ToString::to_string).unwrap_or_default();

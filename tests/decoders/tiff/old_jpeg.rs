@@ -1,4 +1,4 @@
-//! Old-style JPEG compression, in the variants that programs wrote: the whole JPEG is in the file.
+//! Variants of old-style JPEG compression that store a complete JPEG in the file.
 
 use super::{error_chain, read};
 use crate::support::rows::read_with;
@@ -13,7 +13,7 @@ fn fixture(name: &str) -> std::path::PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/jpeg/blocks").join(name)
 }
 
-/// A file with the given strips, and the values of some tags.
+/// Returns a file with these strips and tags.
 fn old_style(samples: u16, photometric: u16, strips: &[&[u8]], tags: &[(u16, Values)]) -> Vec<u8> {
     let page = Layout { samples, photometric, ..Layout::rgb(SIZE.0, SIZE.1) }.page(|_, _, _| 0);
     let mut page = Page { pieces: strips.iter().map(|strip| strip.to_vec()).collect(), ..page };
@@ -42,7 +42,7 @@ fn the_jpeg_of_the_whole_image_is_decoded() {
             ("with a wrong length", {
                 old_style(samples, photometric, &[&jpeg], &[rows(), offset(at), (514, Values::Offsets(vec![9]))])
             }),
-            // The strips are parts of the JPEG.
+            // Each strip is part of the JPEG.
             ("in strips", {
                 let (one, other) = jpeg.split_at(jpeg.len() / 2 / 8 * 8);
                 old_style(samples, photometric, &[one, other], &[(278, Values::Shorts(vec![80])), offset(at)])
@@ -60,7 +60,7 @@ fn the_jpeg_of_the_whole_image_is_decoded() {
 fn samples_are_counted_by_their_depths_if_nothing_else_says_so() {
     let jpeg = std::fs::read(fixture("ycbcr-2x2.jpg")).expect("a fixture");
     let mut bytes = old_style(3, 6, &[&jpeg], &[(278, Values::Shorts(vec![150]))]);
-    // Another tag in place of `SamplesPerPixel`.
+    // Replace `SamplesPerPixel` with a different tag.
     let entry = bytes.windows(4).rposition(|entry| entry == [0x15, 0x01, 3, 0]).expect("the entry");
     bytes[entry..entry + 2].copy_from_slice(&[0x14, 0x01]);
     assert!(read(&bytes).is_ok());

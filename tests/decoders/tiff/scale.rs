@@ -1,9 +1,9 @@
-//! The physical size of pixels.
+//! Physical pixel size.
 
 use super::read;
 use crate::support::tiff::{Layout, Values};
 
-/// The scale of an image with these tags.
+/// Returns the scale of an image with these tags.
 fn scale(more: Vec<(u16, Values)>) -> Option<String> {
     let (header, _) = read(&Layout { more, ..Layout::rgb(20, 20) }.file(|_, _, _| 0)).expect("read");
     header.scale.map(|scale| scale.to_string())

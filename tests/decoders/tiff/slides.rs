@@ -1,4 +1,4 @@
-//! Slides and pyramids: their main image, and what is beside it.
+//! The main image of slides and pyramids, and the images that accompany it.
 
 use super::read_page;
 use crate::support::tiff::{Layout, Order, Page, Pieces, Values, Variant, file};
@@ -7,7 +7,7 @@ fn text(text: &str) -> Values {
     Values::Bytes([text.as_bytes(), b"\0"].concat())
 }
 
-/// An image in a single color, in tiles unless `is_tiled` is `false`.
+/// Creates an image in a single color, stored as tiles or strips.
 fn image(value: u8, (width, height): (u32, u32), is_tiled: bool, more: Vec<(u16, Values)>) -> Page {
     let pieces = if is_tiled { Pieces::Tiles(16, 16) } else { Pieces::Strips(16) };
     Layout { pieces, more, ..Layout::rgb(width, height) }.page(|_, _, _| value.into())
@@ -21,7 +21,7 @@ fn marked(kind: u16, of: &str) -> Vec<(u16, Values)> {
     vec![(254, Values::Shorts(vec![kind])), (270, text(of))]
 }
 
-/// The width of a page, the sample of its first pixel, and its warnings.
+/// Returns a page's width, the first sample of its first pixel, and its warnings.
 fn found(pages: &[Page], page: u32) -> (u32, u8, Vec<String>) {
     let bytes = file(pages, Order::Little, Variant::Classic);
     let (header, pixels) = read_page(&bytes, page).expect("read");
@@ -30,7 +30,7 @@ fn found(pages: &[Page], page: u32) -> (u32, u8, Vec<String>) {
 
 const PROGRAM: &str = "Aperio Image Library v11.2.1";
 
-/// An Aperio slide: main image, thumbnail, two smaller copies, label and macro image.
+/// Returns an Aperio slide with a main image, thumbnail, two smaller copies, label and macro image.
 fn slide() -> Vec<Page> {
     let main = format!("{PROGRAM} \r\n165x99 [0,0 165x99] (16x16) JPEG/RGB Q=30|AppMag = 20|MPP = 0.4990|Left = 25.6");
     let copy = format!("{PROGRAM} \r\n165x99 -> 41x24 JPEG/RGB Q=65");
@@ -62,7 +62,7 @@ fn smaller_copies_are_known_by_their_size() {
     let (width, value, warnings) = found(&pages, 1);
     assert_eq!((width, value), (165, 1));
     assert_eq!(warnings, ["only its main image is published, without its 3 smaller copies (pages-ignored)"]);
-    // Pages of a book: in strips, of other proportions, or of the same size.
+    // A second page in strips, with a different aspect ratio or with the same size could be from a book.
     for second in
         [plain(2, (82, 49), false), plain(2, (82, 60), true), plain(2, (165, 99), true), plain(2, (55, 33), true)]
     {
@@ -72,7 +72,7 @@ fn smaller_copies_are_known_by_their_size() {
     }
     let strips = [plain(1, (165, 99), false), plain(2, (82, 49), true)];
     assert!(found(&strips, 1).2[0].starts_with("only the first of its 2 pages"));
-    // Copies that are marked as such are no loss.
+    // Leaving out marked copies isn't worth a warning.
     let reduced = image(2, (82, 49), true, vec![(254, Values::Shorts(vec![1]))]);
     assert_eq!(found(&[plain(1, (165, 99), true), reduced], 1).2, [""; 0]);
 }

@@ -1,26 +1,26 @@
-//! The quantized coefficients of a JPEG, as libjpeg itself reads them.
+//! A JPEG's quantized coefficients, as read by libjpeg itself.
 
 #![expect(unsafe_code, reason = "only libjpeg's C interface has coefficients")]
 
 use mozjpeg_sys as ffi;
 use std::ffi::c_ulong;
 
-/// The blocks of one component.
+/// Blocks of a single component.
 pub struct Plane {
-    /// Number of blocks in a row, without padding.
+    /// Number of blocks per row, without padding.
     pub columns: u32,
-    /// Blocks in row order.
+    /// Blocks in row-major order.
     pub blocks: Vec<[i16; 64]>,
-    /// Size of a block in pixels of the image.
+    /// Block size in image pixels.
     pub block_width: u32,
     pub block_height: u32,
     pub quant_table: [u16; 64],
 }
 
-/// Reads all coefficients of a JPEG.
+/// Reads all of a JPEG's coefficients.
 pub fn coefficients(jpeg: &[u8]) -> Vec<Plane> {
-    // SAFETY: as in jpeglib.h: the struct stays where it is until it is destroyed, and its arrays live as long as it.
-    // An error ends the process, which is fine for a test.
+    // SAFETY: Follows jpeglib.h. The struct isn't moved until it's destroyed, and its arrays live as long as it does.
+    // Errors terminate the process, which is fine in a test.
     unsafe {
         let mut error: ffi::jpeg_error_mgr = std::mem::zeroed();
         let mut info: Box<ffi::jpeg_decompress_struct> = Box::new(std::mem::zeroed());

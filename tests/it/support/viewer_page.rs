@@ -11,8 +11,8 @@ pub fn images_of(page: &str) -> Value {
 /// That it needs nothing but the images.
 pub fn assert_is_one_file(page: &str) {
     assert!(page.contains("function OpenSeadragon("), "the viewer is in it");
-    // All but the list of images, which is data, some of it code for other pages, and the script, which knows of
-    // addresses. Unit tests of the library check the script.
+    // Check everything except the image list and the script. The list is data, some of which is code for other pages.
+    // The script contains URLs and is covered by the library's unit tests.
     let (head, list) = page.split_once("id=\"images\">").expect("a list");
     let (_, rest) = list.split_once("</script>").expect("an end");
     let (before, after) = rest.split_once("<script>/*\n").expect("a viewer");

@@ -1,10 +1,10 @@
-//! Links to pages and files, and providers.
+//! Links to pages, files and providers.
 
 use super::Texts;
 use crate::iiif::presentation::{Agent, LanguageMap, Link, WebUrl};
 use serde::{Serialize, Serializer};
 
-/// Reference to a page or file.
+/// Link to a page or file.
 #[derive(Serialize)]
 pub(super) struct LinkV3<'a> {
     id: &'a str,

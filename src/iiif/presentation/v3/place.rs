@@ -1,11 +1,11 @@
-//! Places of the [navPlace extension](https://iiif.io/api/extension/navplace/).
+//! Places for the [navPlace extension](https://iiif.io/api/extension/navplace/).
 
 use super::Texts;
 use crate::iiif::presentation::{Manifest, Place};
 use serde::Serialize;
 use serde_json::Number;
 
-/// GeoJSON of the navPlace extension.
+/// GeoJSON for the navPlace extension.
 #[derive(Serialize)]
 pub(super) struct FeatureCollection<'a> {
     id: String,

@@ -1,11 +1,11 @@
-//! Tables of contents, and references to canvases.
+//! Tables of contents and references to canvases.
 
 use super::Texts;
 use crate::iiif::presentation::range::RangeItem;
 use crate::iiif::presentation::{Canvas, Manifest, Range};
 use serde::Serialize;
 
-/// Reference to a canvas of the same manifest.
+/// Reference to a canvas in the same manifest.
 #[derive(Serialize)]
 pub(super) struct CanvasReference<'a> {
     id: &'a str,

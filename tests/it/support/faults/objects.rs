@@ -28,7 +28,7 @@ pub struct StoredObject {
     pub etag: String,
     /// The time of the last write.
     pub modified: SystemTime,
-    /// The headers `Content-Type`, `Content-Encoding`, `Cache-Control` and `x-amz-…`.
+    /// `Content-Type`, `Content-Encoding`, `Cache-Control` and `x-amz-…` headers.
     pub headers: Vec<(HeaderName, HeaderValue)>,
 }
 
