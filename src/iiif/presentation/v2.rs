@@ -3,22 +3,24 @@
 //!
 //! Each type borrows from the document it serializes. Properties are written in field order.
 
-use super::range::RangeItem;
+mod canvas;
+mod links;
+mod range;
+
 use super::{
-    Behavior, Canvas, Collection, Description, Kind, LanguageMap, Link, Manifest, Member, Metadata, NO_LANGUAGE,
-    NavDate, Picture, Range, Service, ViewingDirection,
+    Behavior, Collection, Description, Kind, LanguageMap, Manifest, Member, Metadata, NO_LANGUAGE, NavDate,
+    ViewingDirection,
 };
 use crate::iiif::info::Rights;
-use crate::iiif::plan::ApiVersion;
+use canvas::{CanvasV2, PictureV2};
+use links::LinkV2;
+use range::{RangeV2, structures};
 use serde::{Deserialize, Serialize, Serializer};
 
 const CONTEXT: &str = "http://iiif.io/api/presentation/2/context.json";
 
 /// Media type for manifests and collections.
 pub(super) const CONTENT_TYPE: &str = "application/ld+json;profile=\"http://iiif.io/api/presentation/2/context.json\"";
-
-/// Label for canvases without a label. This version requires labels.
-const NO_LABEL: &str = "[no label]";
 
 /// Returns the URI of a manifest or collection, or `None` for any other document.
 pub(super) fn document_uri(body: &[u8]) -> Option<String> {
@@ -172,34 +174,6 @@ impl Serialize for Texts<'_> {
 }
 
 #[derive(Serialize)]
-struct LinkV2<'a> {
-    #[serde(rename = "@id")]
-    id: &'a str,
-    #[serde(skip_serializing_if = "LanguageMap::is_empty", serialize_with = "serialize_texts")]
-    label: LanguageMap,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    format: Option<&'static str>,
-}
-
-fn serialize_texts<S: Serializer>(texts: &LanguageMap, serializer: S) -> Result<S::Ok, S::Error> {
-    Texts(texts).serialize(serializer)
-}
-
-impl<'a> LinkV2<'a> {
-    fn page(link: &'a Link) -> Self {
-        Self { id: link.url.as_str(), label: link.page_label(), format: Some("text/html") }
-    }
-
-    fn data(link: &'a Link) -> Self {
-        Self { id: link.url.as_str(), label: link.label.clone(), format: link.url.media().map(|(format, _)| format) }
-    }
-
-    fn file(link: &'a Link) -> Self {
-        Self { label: link.file_label(), ..Self::data(link) }
-    }
-}
-
-#[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct SequenceV2<'a> {
     #[serde(rename = "@id")]
@@ -221,165 +195,6 @@ impl<'a> From<&'a Manifest> for SequenceV2<'a> {
             canvases: manifest.items.iter().map(CanvasV2::from).collect(),
         }
     }
-}
-
-#[derive(Serialize)]
-struct CanvasV2<'a> {
-    #[serde(rename = "@id")]
-    id: &'a str,
-    #[serde(rename = "@type")]
-    r#type: &'static str,
-    label: LabelV2<'a>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    description: Option<Texts<'a>>,
-    width: u32,
-    height: u32,
-    thumbnail: PictureV2<'a>,
-    images: [AnnotationV2<'a>; 1],
-}
-
-/// A required label.
-#[derive(Serialize)]
-#[serde(untagged)]
-enum LabelV2<'a> {
-    Texts(Texts<'a>),
-    Missing(&'static str),
-}
-
-#[derive(Serialize)]
-struct AnnotationV2<'a> {
-    #[serde(rename = "@id")]
-    id: String,
-    #[serde(rename = "@type")]
-    r#type: &'static str,
-    motivation: &'static str,
-    resource: PictureV2<'a>,
-    on: &'a str,
-}
-
-/// Annotation URIs start with the canvas URI.
-impl<'a> From<&'a Canvas> for CanvasV2<'a> {
-    fn from(canvas: &'a Canvas) -> Self {
-        // Viewers for this version don't read the physical size of pixels.
-        let Canvas { id, label, summary, size, thumbnail, body, scale: _ } = canvas;
-        let annotation = AnnotationV2 {
-            id: format!("{id}/image"),
-            r#type: "oa:Annotation",
-            motivation: "sc:painting",
-            resource: body.into(),
-            on: id,
-        };
-        Self {
-            id,
-            r#type: "sc:Canvas",
-            label: Texts::unless_empty(label).map_or(LabelV2::Missing(NO_LABEL), LabelV2::Texts),
-            description: Texts::unless_empty(summary),
-            width: size.width(),
-            height: size.height(),
-            thumbnail: thumbnail.into(),
-            images: [annotation],
-        }
-    }
-}
-
-#[derive(Serialize)]
-struct PictureV2<'a> {
-    #[serde(rename = "@id")]
-    id: &'a str,
-    #[serde(rename = "@type")]
-    r#type: &'static str,
-    format: &'static str,
-    width: u32,
-    height: u32,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    service: Option<ServiceV2<'a>>,
-}
-
-impl<'a> From<&'a Picture> for PictureV2<'a> {
-    fn from(picture: &'a Picture) -> Self {
-        let (width, height) = (picture.size.width(), picture.size.height());
-        let service = picture.service.as_ref().map(ServiceV2::from);
-        Self { id: &picture.id, r#type: "dctypes:Image", format: "image/jpeg", width, height, service }
-    }
-}
-
-/// Reference to an image service.
-#[derive(Serialize)]
-struct ServiceV2<'a> {
-    #[serde(rename = "@context")]
-    context: &'static str,
-    #[serde(rename = "@id")]
-    id: &'a str,
-    profile: &'static str,
-}
-
-impl<'a> From<&'a Service> for ServiceV2<'a> {
-    fn from(Service { version, id, .. }: &'a Service) -> Self {
-        let (context, profile) = match version {
-            ApiVersion::V3 => ("http://iiif.io/api/image/3/context.json", "level0"),
-            ApiVersion::V2 => ("http://iiif.io/api/image/2/context.json", "http://iiif.io/api/image/2/level0.json"),
-        };
-        Self { context, id, profile }
-    }
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct RangeV2<'a> {
-    #[serde(rename = "@id")]
-    id: String,
-    #[serde(rename = "@type")]
-    r#type: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    viewing_hint: Option<&'static str>,
-    label: Texts<'a>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    ranges: Vec<String>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    canvases: Vec<&'a str>,
-}
-
-/// Returns all of a manifest's ranges in a flat list that starts with the root.
-fn structures(manifest: &Manifest) -> Vec<RangeV2<'_>> {
-    if manifest.contents.is_empty() {
-        return Vec::new();
-    }
-    let mut ranges = vec![RangeV2 {
-        id: range_id(manifest, 0),
-        r#type: "sc:Range",
-        viewing_hint: Some("top"),
-        label: Texts(&manifest.description.label),
-        ranges: manifest.contents.iter().map(|range| range_id(manifest, range.number)).collect(),
-        canvases: Vec::new(),
-    }];
-    manifest.contents.iter().for_each(|range| add_range(manifest, range, &mut ranges));
-    ranges
-}
-
-fn add_range<'a>(manifest: &'a Manifest, range: &'a Range, ranges: &mut Vec<RangeV2<'a>>) {
-    let inner = || {
-        range.items.iter().filter_map(|item| match item {
-            RangeItem::Range(inner) => Some(inner),
-            RangeItem::Canvas(_) => None,
-        })
-    };
-    let canvas = |item: &RangeItem| match item {
-        RangeItem::Canvas(page) => manifest.items.get(*page).map(|canvas| canvas.id.as_str()),
-        RangeItem::Range(_) => None,
-    };
-    ranges.push(RangeV2 {
-        id: range_id(manifest, range.number),
-        r#type: "sc:Range",
-        viewing_hint: None,
-        label: Texts(&range.label),
-        ranges: inner().map(|inner| range_id(manifest, inner.number)).collect(),
-        canvases: range.items.iter().filter_map(canvas).collect(),
-    });
-    inner().for_each(|inner| add_range(manifest, inner, ranges));
-}
-
-fn range_id(manifest: &Manifest, number: usize) -> String {
-    format!("{}/range/{number}", manifest.id)
 }
 
 /// A version 2 collection.
@@ -435,8 +250,8 @@ impl<'a> From<&'a Member> for MemberV2<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::iiif::presentation::{Agent, RangePath, contents};
-    use crate::iiif::{PresentationVersion, Size};
+    use crate::iiif::presentation::{Agent, Canvas, Link, Picture, RangePath, Service, contents};
+    use crate::iiif::{ApiVersion, PresentationVersion, Size};
     use serde_json::{Value, json};
 
     const ID: &str = "https://example.org/m.json";

@@ -2,33 +2,27 @@
 //!
 //! Each type borrows from the document it serializes. Properties are written in the order of the fields.
 
+mod canvas;
 mod links;
 mod place;
 mod range;
+mod stored;
 
 use super::{
-    Behavior, Canvas, Collection, Description, Kind, LanguageMap, Manifest, Member, Metadata, NavDate, Picture,
-    Service, StoredCanvas, ViewingDirection,
+    Behavior, Collection, Description, Kind, LanguageMap, Manifest, Member, Metadata, NavDate, ViewingDirection,
 };
-use crate::iiif::geometry::Size;
 use crate::iiif::info::Rights;
-use crate::iiif::physical_scale::{LengthUnit, PhysicalScale};
-use crate::iiif::plan::ApiVersion;
+use canvas::{CanvasV3, PictureV3};
 use links::{AgentV3, LinkV3};
 use place::FeatureCollection;
 use range::{CanvasReference, RangeV3};
 use serde::{Deserialize, Serialize, Serializer};
-use serde_json::{Map, Value};
-use std::collections::BTreeMap;
+pub(super) use stored::{canvases, collection_label, manifest_thumbnail};
 
 const CONTEXT: &str = "http://iiif.io/api/presentation/3/context.json";
 
 /// JSON-LD context of the navPlace extension.
 const NAV_PLACE_CONTEXT: &str = "http://iiif.io/api/extension/navplace/context.json";
-/// JSON-LD context and profile of the [physical dimensions
-/// service](https://iiif.io/api/annex/services/#physical-dimensions).
-const DIMENSIONS_CONTEXT: &str = "http://iiif.io/api/annex/services/physdim/1/context.json";
-const DIMENSIONS_PROFILE: &str = "http://iiif.io/api/annex/services/physdim";
 
 /// Media type of manifests and collections.
 pub(super) const CONTENT_TYPE: &str = "application/ld+json;profile=\"http://iiif.io/api/presentation/3/context.json\"";
@@ -42,88 +36,6 @@ pub(super) fn document_uri(body: &[u8]) -> Option<String> {
     }
     let Document { id, r#type } = serde_json::from_slice(body).ok()?;
     [Kind::Manifest, Kind::Collection].into_iter().any(|kind| type_of(kind) == r#type).then_some(id)
-}
-
-/// Returns the canvases of a manifest, or `None` for any other document.
-pub(super) fn canvases(body: &[u8]) -> Option<Vec<StoredCanvas>> {
-    #[derive(Deserialize)]
-    struct Document {
-        r#type: String,
-        items: Vec<Item>,
-    }
-    #[derive(Deserialize)]
-    struct Item {
-        id: String,
-        #[serde(default)]
-        label: BTreeMap<String, Vec<String>>,
-        width: u32,
-        height: u32,
-        #[serde(default)]
-        thumbnail: Vec<Thumbnail>,
-        #[serde(default)]
-        service: Vec<Value>,
-    }
-    #[derive(Deserialize)]
-    struct Thumbnail {
-        #[serde(default)]
-        service: Vec<ImageService>,
-    }
-    #[derive(Deserialize)]
-    struct ImageService {
-        #[serde(alias = "@id")]
-        id: String,
-    }
-    let Document { r#type, items } = serde_json::from_slice(body).ok()?;
-    let canvas = |Item { id, label, width, height, thumbnail, service }: Item| {
-        let label = label.into_values().flatten().next();
-        let base_uri = thumbnail.into_iter().flat_map(|it| it.service).next().map(|service| service.id);
-        let (size, scale) = (Size::new(width, height).ok()?, service.iter().find_map(scale));
-        Some(StoredCanvas { id, label, size, scale, base_uri })
-    };
-    if r#type == type_of(Kind::Manifest) { items.into_iter().map(canvas).collect() } else { None }
-}
-
-/// Returns a manifest's thumbnail without its image service, or `None` if the document isn't a manifest.
-pub(super) fn manifest_thumbnail(body: &[u8]) -> Option<Picture> {
-    #[derive(Deserialize)]
-    struct Document {
-        r#type: String,
-        thumbnail: Vec<Thumbnail>,
-    }
-    #[derive(Deserialize)]
-    struct Thumbnail {
-        id: String,
-        width: u32,
-        height: u32,
-    }
-    let Document { r#type, thumbnail } = serde_json::from_slice(body).ok()?;
-    let Thumbnail { id, width, height } = thumbnail.into_iter().next().filter(|_| r#type == type_of(Kind::Manifest))?;
-    Some(Picture::new(id, Size::new(width, height).ok()?))
-}
-
-/// Returns a collection's label, or `None` if the document isn't a collection.
-pub(super) fn collection_label(body: &[u8]) -> Option<LanguageMap> {
-    #[derive(Deserialize)]
-    struct Document {
-        r#type: String,
-        label: Map<String, Value>,
-    }
-    let Document { r#type, label } = serde_json::from_slice(body).ok()?;
-    let mut map = LanguageMap::default();
-    for (language, texts) in label {
-        let texts: Vec<String> = serde_json::from_value(texts).ok()?;
-        for text in texts {
-            map.add(Some(&language), text);
-        }
-    }
-    (r#type == type_of(Kind::Collection) && !map.is_empty()).then_some(map)
-}
-
-/// Returns the scale from a physical dimensions service, or `None` for any other service.
-fn scale(service: &Value) -> Option<PhysicalScale> {
-    let text = |key| service.get(key)?.as_str();
-    let length = service.get("physicalScale")?.as_f64().filter(|_| text("profile") == Some(DIMENSIONS_PROFILE))?;
-    PhysicalScale::new(length, LengthUnit::from_abbreviation(text("physicalUnits")?)?)
 }
 
 fn type_of(kind: Kind) -> &'static str {
@@ -293,164 +205,13 @@ impl<'a> From<&'a Description> for DescriptionV3<'a> {
     }
 }
 
-#[derive(Serialize)]
-struct CanvasV3<'a> {
-    id: &'a str,
-    r#type: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    label: Option<Texts<'a>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    summary: Option<Texts<'a>>,
-    width: u32,
-    height: u32,
-    thumbnail: [PictureV3<'a>; 1],
-    #[serde(skip_serializing_if = "Option::is_none")]
-    service: Option<[DimensionsV3; 1]>,
-    items: [AnnotationPage<'a>; 1],
-}
-
-/// Physical dimensions service. It uses version 2 keys, like all services defined before version 3, and has an `@id`
-/// because version 3 requires one.
-#[derive(Serialize)]
-struct DimensionsV3 {
-    #[serde(rename = "@context")]
-    context: &'static str,
-    #[serde(rename = "@id")]
-    id: String,
-    #[serde(rename = "@type")]
-    r#type: &'static str,
-    profile: &'static str,
-    #[serde(rename = "physicalScale")]
-    scale: f64,
-    #[serde(rename = "physicalUnits")]
-    units: &'static str,
-}
-
-impl DimensionsV3 {
-    fn new(canvas: &str, scale: PhysicalScale) -> Self {
-        Self {
-            context: DIMENSIONS_CONTEXT,
-            id: format!("{canvas}/dimensions"),
-            r#type: "Service",
-            profile: DIMENSIONS_PROFILE,
-            scale: scale.length(),
-            units: scale.unit().abbreviation(),
-        }
-    }
-}
-
-#[derive(Serialize)]
-struct AnnotationPage<'a> {
-    id: String,
-    r#type: &'static str,
-    items: [Annotation<'a>; 1],
-}
-
-#[derive(Serialize)]
-struct Annotation<'a> {
-    id: String,
-    r#type: &'static str,
-    motivation: &'static str,
-    body: PictureV3<'a>,
-    target: &'a str,
-}
-
-/// The URIs of nested resources start with the canvas URI.
-impl<'a> From<&'a Canvas> for CanvasV3<'a> {
-    fn from(canvas: &'a Canvas) -> Self {
-        let Canvas { id, label, summary, size, thumbnail, body, scale } = canvas;
-        let annotation = Annotation {
-            id: format!("{id}/page/image"),
-            r#type: "Annotation",
-            motivation: "painting",
-            body: body.into(),
-            target: id,
-        };
-        let page = AnnotationPage { id: format!("{id}/page"), r#type: "AnnotationPage", items: [annotation] };
-        Self {
-            id,
-            r#type: "Canvas",
-            label: Texts::unless_empty(label),
-            summary: Texts::unless_empty(summary),
-            width: size.width(),
-            height: size.height(),
-            thumbnail: [thumbnail.into()],
-            service: scale.map(|scale| [DimensionsV3::new(id, scale)]),
-            items: [page],
-        }
-    }
-}
-
-#[derive(Serialize)]
-struct PictureV3<'a> {
-    id: &'a str,
-    r#type: &'static str,
-    format: &'static str,
-    width: u32,
-    height: u32,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    service: Option<[ServiceV3<'a>; 1]>,
-}
-
-impl<'a> From<&'a Picture> for PictureV3<'a> {
-    fn from(picture: &'a Picture) -> Self {
-        let (width, height) = (picture.size.width(), picture.size.height());
-        let service = picture.service.as_ref().map(|service| [service.into()]);
-        Self { id: &picture.id, r#type: "Image", format: "image/jpeg", width, height, service }
-    }
-}
-
-/// Reference to an image service. A service of Image API 2 has [the keys of that
-/// version](https://iiif.io/api/presentation/3.0/#service).
-///
-/// Width and height are omitted because they would make Mirador request `full//0/default.jpg`.
-#[derive(Serialize)]
-#[serde(untagged)]
-enum ServiceV3<'a> {
-    Image3 {
-        id: &'a str,
-        r#type: &'static str,
-        profile: &'static str,
-        sizes: Vec<Dimensions>,
-    },
-    Image2 {
-        #[serde(rename = "@id")]
-        id: &'a str,
-        #[serde(rename = "@type")]
-        r#type: &'static str,
-        profile: &'static str,
-        sizes: Vec<Dimensions>,
-    },
-}
-
-impl<'a> From<&'a Service> for ServiceV3<'a> {
-    fn from(Service { version, id, sizes }: &'a Service) -> Self {
-        let sizes = sizes.iter().copied().map(Dimensions::from).collect();
-        match version {
-            ApiVersion::V3 => Self::Image3 { id, r#type: "ImageService3", profile: "level0", sizes },
-            ApiVersion::V2 => {
-                Self::Image2 { id, r#type: "ImageService2", profile: "http://iiif.io/api/image/2/level0.json", sizes }
-            }
-        }
-    }
-}
-
-#[derive(Serialize)]
-struct Dimensions {
-    width: u32,
-    height: u32,
-}
-
-impl From<Size> for Dimensions {
-    fn from(size: Size) -> Self {
-        Self { width: size.width(), height: size.height() }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::iiif::PresentationVersion;
+    use crate::iiif::physical_scale::{LengthUnit, PhysicalScale};
+    use crate::iiif::presentation::{Canvas, Picture, Service};
+    use crate::iiif::{ApiVersion, PresentationVersion, Size};
+    use serde_json::Value;
 
     fn text(language: Option<&str>, value: &str) -> LanguageMap {
         LanguageMap::new(language, value)

@@ -1,0 +1,220 @@
+//! Pages of objects.
+
+use super::{Layout, Pages, STILL_SIDE, Source, shortened, source};
+use crate::destination::{Destination, Identifier};
+use crate::iiif::{Behavior, LanguageMap, Metadata, ViewingDirection};
+use crate::site::links::{Picture, Place, object_path, pictures};
+use crate::site::markup::{Markup, script_json, web_url};
+use crate::site::object::{SiteImage, SiteObject};
+use crate::site::rights;
+use crate::site::texts::Texts;
+use crate::site::value::{Value, other_titles, title, values};
+use crate::store::KeyError;
+use askama::Template;
+use serde_json::json;
+
+/// Minimum height of pictures in the page strip, in pixels.
+const STRIP_HEIGHT: u32 = 120;
+
+/// Longer side of the smallest picture worth downloading, in pixels.
+const MIN_DOWNLOAD: u32 = 400;
+
+struct Entry {
+    label: Value,
+    values: Vec<Value>,
+}
+
+struct Named {
+    href: String,
+    name: String,
+}
+
+struct Download {
+    href: String,
+    width: u32,
+    height: u32,
+}
+
+struct First {
+    href: String,
+    picture: Source,
+}
+
+/// An image of an object.
+struct PageView {
+    href: String,
+    base: String,
+    /// Available sizes, such as `375x250 6000x4000`, followed by the path of the last size.
+    sizes: String,
+    thumbnail: Source,
+    label: Value,
+}
+
+#[derive(Template)]
+#[template(path = "object.html", config = "src/site/askama.toml")]
+struct ObjectPage<'a> {
+    layout: Layout,
+    t: &'a Texts,
+    title: Value,
+    others: Vec<Value>,
+    summary: Vec<Value>,
+    metadata: Vec<Entry>,
+    credit: Vec<Value>,
+    rights: Option<Named>,
+    citation: String,
+    manifest: String,
+    viewer: String,
+    direction: &'static str,
+    strip_dir: &'static str,
+    is_paged: bool,
+    images: Vec<PageView>,
+    first: First,
+    downloads: Vec<Download>,
+    previous: Option<String>,
+    next: Option<String>,
+}
+
+impl Pages {
+    /// Renders an object's page. Returns `None` if the object has no images.
+    pub(crate) fn object(
+        &self,
+        object: &SiteObject,
+        before: Option<&Identifier>,
+        after: Option<&Identifier>,
+    ) -> Result<Option<String>, KeyError> {
+        let (Some(shown), Some(first)) = (object.shown(), object.images.first()) else { return Ok(None) };
+        let depth = object.identifier.as_str().matches('/').count() + 2;
+        let place = Place::below(depth, &self.destination);
+        let (t, language, description) = (self.texts(), self.language(), &object.description);
+        let title = self.title(object);
+        let mut layout = self.layout(&place, &object_path(&object.identifier), title.text.clone(), "article")?;
+        let summary = values(&description.summary, language);
+        layout.description = shortened(summary.first().map_or(&title.text, |value| &value.text));
+        layout.image = self.preview(object);
+        layout.data = self.object_data(object, &layout, &title, shown);
+        let count = object.images.len();
+        let direction = direction(description.viewing_direction);
+        let page = ObjectPage {
+            others: other_titles(&description.label, &title),
+            summary,
+            metadata: self.entries(&description.metadata),
+            credit: self.credit(object),
+            rights: rights_of(object),
+            citation: format!("{}. {}. {}", title.text.trim_end_matches('.'), self.name, layout.url),
+            manifest: place.link(&format!("{}/{}.json", Destination::MANIFESTS, object.identifier)),
+            viewer: place.link(&self.assets.viewer.path),
+            direction,
+            strip_dir: if direction == "right-to-left" { "rtl" } else { "ltr" },
+            is_paged: count > 1 && matches!(description.behavior, None | Some(Behavior::Paged)),
+            images: self.page_views(object, &place),
+            first: self.first(first, &place),
+            downloads: self.downloads(first, &place),
+            previous: before.map(|object| place.link(&object_path(object))),
+            next: after.map(|object| place.link(&object_path(object))),
+            layout,
+            t,
+            title,
+        };
+        Ok(Some(page.render().expect("writing to a string does not fail")))
+    }
+
+    /// Returns all metadata entries that have values.
+    fn entries(&self, metadata: &[Metadata]) -> Vec<Entry> {
+        let entry = |entry: &Metadata| Entry {
+            label: title(&entry.label, self.language(), ""),
+            values: values(&entry.value, self.language()),
+        };
+        metadata.iter().map(entry).filter(|entry| !entry.values.is_empty()).collect()
+    }
+
+    fn credit(&self, object: &SiteObject) -> Vec<Value> {
+        let credit = object.description.attribution.as_ref();
+        credit.map(|credit| values(&credit.value, self.language())).unwrap_or_default()
+    }
+
+    fn object_data(&self, object: &SiteObject, layout: &Layout, title: &Value, shown: &SiteImage) -> Markup {
+        let thumbnail = self.list_pictures(shown).pop().map(|picture| format!("{}/{}", shown.base_uri, picture.path));
+        let mut data = json!({
+            "@context": "https://schema.org", "@type": "CreativeWork", "name": title.text, "url": layout.url,
+            "image": layout.image.as_ref().map(|image| &image.url), "thumbnailUrl": thumbnail,
+            "isPartOf": {"@type": "Collection", "name": self.name, "url": self.url(Destination::SITE_INDEX)},
+        });
+        let description = &object.description;
+        let credit = description
+            .attribution
+            .as_ref()
+            .and_then(|credit| values(&credit.value, self.language()).into_iter().next());
+        let summary = values(&description.summary, self.language()).into_iter().next();
+        for (name, value) in [
+            ("description", summary.map(|value| value.text)),
+            ("license", description.rights.as_ref().map(|rights| rights.as_str().to_owned())),
+            ("creditText", credit.map(|value| value.text)),
+        ] {
+            if let Some(value) = value {
+                data[name] = value.into();
+            }
+        }
+        script_json(&data)
+    }
+
+    /// Returns an object's pages. They're numbered if they don't have their own labels.
+    fn page_views(&self, object: &SiteObject, place: &Place) -> Vec<PageView> {
+        let first = object.images.first().map(|image| &image.label);
+        let has_labels = object.images.iter().skip(1).any(|image| Some(&image.label) != first);
+        let unnamed = LanguageMap::default();
+        let label = |image: &SiteImage| if has_labels { image.label.clone() } else { unnamed.clone() };
+        let pages = object.images.iter().zip(1..);
+        pages.map(|(image, number)| self.page_view(image, &label(image), number, place)).collect()
+    }
+
+    fn page_view(&self, image: &SiteImage, label: &LanguageMap, number: usize, place: &Place) -> PageView {
+        let all = pictures(image.size, self.shape);
+        let base = place.relative(&image.base_uri);
+        let small = all.iter().find(|picture| picture.size.height() >= STRIP_HEIGHT).or(all.last());
+        let sizes: Vec<String> = all.iter().map(|it| format!("{}x{}", it.size.width(), it.size.height())).collect();
+        let last = all.last().map(|picture| picture.path.as_str()).unwrap_or_default();
+        PageView {
+            href: format!("{base}/{last}"),
+            sizes: format!("{} {last}", sizes.join(" ")),
+            thumbnail: source(&base, &[], String::new(), small),
+            label: title(label, self.language(), &number.to_string()),
+            base,
+        }
+    }
+
+    fn first(&self, image: &SiteImage, place: &Place) -> First {
+        let all = pictures(image.size, self.shape);
+        let base = place.relative(&image.base_uri);
+        let usual = all.iter().rfind(|picture| picture.size.longer_side() <= STILL_SIDE).or(all.first());
+        let last = all.last().map(|picture| picture.path.as_str()).unwrap_or_default();
+        First { href: format!("{base}/{last}"), picture: source(&base, &all, String::new(), usual) }
+    }
+
+    fn downloads(&self, image: &SiteImage, place: &Place) -> Vec<Download> {
+        let base = place.relative(&image.base_uri);
+        let download = |picture: Picture| Download {
+            href: format!("{base}/{}", picture.path),
+            width: picture.size.width(),
+            height: picture.size.height(),
+        };
+        let mut useful = pictures(image.size, self.shape);
+        let largest = useful.pop();
+        useful.retain(|picture| picture.size.longer_side() >= MIN_DOWNLOAD);
+        largest.into_iter().chain(useful.into_iter().rev()).map(download).collect()
+    }
+}
+
+/// Returns a link to an object's rights statement if it's a URL.
+fn rights_of(object: &SiteObject) -> Option<Named> {
+    let url = web_url(object.description.rights.as_ref()?.as_str())?;
+    Some(Named { href: url.to_owned(), name: rights::name(url) })
+}
+
+fn direction(direction: Option<ViewingDirection>) -> &'static str {
+    match direction {
+        None | Some(ViewingDirection::LeftToRight) => "left-to-right",
+        Some(ViewingDirection::RightToLeft) => "right-to-left",
+        Some(ViewingDirection::TopToBottom) => "top-to-bottom",
+        Some(ViewingDirection::BottomToTop) => "bottom-to-top",
+    }
+}
