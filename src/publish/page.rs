@@ -2,10 +2,11 @@
 
 use super::document_mark::forget_pages;
 use super::fingerprint::Fingerprint;
+use super::fingerprint::version_name;
 use super::memory::ImageBytes;
 use super::state::State;
 use super::target::Target;
-use super::{Event, Image, Outcome, PublishError, Published, Publisher, kept, version_name};
+use super::{Event, Image, Outcome, PublishError, Published, Publisher, kept};
 use crate::destination::Identifier;
 use crate::iiif::{PhysicalScale, Pyramid, Size};
 use crate::location::Location;

@@ -17,6 +17,7 @@ mod format;
 mod gif_screen;
 #[cfg(any(feature = "avif", feature = "jxl"))]
 mod hdr;
+mod header;
 mod icc;
 mod icc_error;
 mod icc_lut;
@@ -46,6 +47,7 @@ mod png_chunks;
 #[cfg(feature = "psd")]
 mod psd;
 mod range_cache;
+mod reader;
 mod remote;
 mod rows;
 mod samples;
@@ -55,6 +57,7 @@ mod warning;
 mod webp_chunks;
 
 pub use error::{DecodeError, RemoteError, RemoteErrorKind, SourceError};
+pub use header::{Header, SourceProperties};
 pub(crate) use kind::SourceKind;
 pub use options::{
     Background, BackgroundError, Bounds, Dpi, DpiError, FloatRange, FloatRangeError, Profiles, ReadOptions,
@@ -70,16 +73,14 @@ pub(crate) use format::{
     all_revisions, default_extensions, extensions, may_be_rendered, may_have_pages, optional_formats, revision,
 };
 
-use crate::iiif::{PhysicalScale, Size};
-use crate::pixel::{BlockLayout, BlockStrip, PixelFormat, RowScale};
+use crate::pixel::{BlockStrip, RowScale};
 use color::Converter;
 use error::Refusal;
 use format::Format;
 use input::Input;
 use metadata::FileMetadata;
+use reader::{BlockReader, Opened, RowReader};
 use rows::Rows;
-use samples::Samples;
-use std::fmt;
 use std::fs::File;
 use std::io::Read;
 use std::num::NonZeroUsize;
@@ -97,171 +98,6 @@ const MAGIC_BYTES: usize = 512;
 
 /// Hint for an unsupported variant of an otherwise supported format.
 const CONVERT: &str = "convert it to a TIFF, PNG or JPEG of gray or RGB first, for example: `magick 'IN[0]' OUT.png`";
-
-/// Image header, containing everything that's known before reading any pixels.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Header {
-    /// Displayed width and height in pixels.
-    pub size: Size,
-    /// Pixel format of the rows after conversion.
-    #[doc(hidden)]
-    pub format: PixelFormat,
-    /// Human-readable file description, such as `JPEG` or `TIFF, 16 bit`.
-    pub description: String,
-    /// Decoder and color conversion.
-    pub(crate) kind: SourceKind,
-    /// File properties and details about their conversion.
-    pub properties: SourceProperties,
-    /// Additional memory needed for decoding, in bytes, beyond buffers for a few rows. This is 0 for most files and the
-    /// size of the whole image for a few. Includes cached blocks if the file is remote.
-    #[doc(hidden)]
-    pub decoder_bytes: u64,
-    /// Physical pixel size, if the file specifies it.
-    pub scale: Option<PhysicalScale>,
-    /// DCT block layout, for JPEG files that can be split into tiles without decoding.
-    #[doc(hidden)]
-    pub blocks: Option<Arc<BlockLayout>>,
-    /// `true` if half-size rows aren't affected by pixels past the image's edges.
-    #[doc(hidden)]
-    pub has_clean_edges: bool,
-    /// Additional memory needed to keep blocks while decoding, in bytes.
-    #[doc(hidden)]
-    pub block_bytes: u64,
-    /// ICC profile to embed in every rendition if the colors weren't converted. `None` if they're sRGB.
-    #[doc(hidden)]
-    pub kept_profile: Option<Arc<[u8]>>,
-}
-
-impl Header {
-    /// Returns a header for a generic RGB image of the given size that doesn't need color conversion.
-    #[must_use]
-    pub fn any_rgb(size: Size) -> Self {
-        Self {
-            size,
-            format: PixelFormat::Rgb8,
-            description: "any RGB image".to_owned(),
-            kind: SourceKind::PLAIN_RGB,
-            properties: SourceProperties::default(),
-            decoder_bytes: 0,
-            scale: None,
-            blocks: None,
-            has_clean_edges: false,
-            block_bytes: 0,
-            kept_profile: None,
-        }
-    }
-}
-
-/// File properties and details about the pixel conversion.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct SourceProperties {
-    /// Color model and alpha, such as `RGB`, `CMYK` or `gray with alpha`.
-    pub colors: String,
-    /// Bits per sample in the file.
-    pub bits: u16,
-    /// Name of the ICC profile being used.
-    pub profile: Option<String>,
-    /// Orientation of the rows as stored.
-    pub orientation: Orientation,
-    /// Color conversion, such as `converted to sRGB`.
-    pub conversion: String,
-    /// Warnings about parts of the header that couldn't be honored.
-    pub warnings: Vec<Warning>,
-}
-
-impl fmt::Display for SourceProperties {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{}, {} bit", self.colors, self.bits)?;
-        // Skip the profile name if the conversion already includes it.
-        let profile = self.profile.as_ref().map(|profile| format!("`{profile}`"));
-        if let Some(profile) = profile.filter(|profile| !self.conversion.ends_with(profile)) {
-            write!(formatter, ", profile {profile}")?;
-        }
-        write!(formatter, ", {}", self.conversion)?;
-        self.orientation.describe().map_or(Ok(()), |turned| write!(formatter, ", {turned}"))?;
-        self.warnings.iter().try_for_each(|warning| write!(formatter, ", warning: {warning}"))
-    }
-}
-
-impl Header {
-    /// Reads the header of a local file. The format is detected from the content, not the file name.
-    ///
-    /// # Errors
-    /// Returns an error if the file doesn't exist or isn't a supported image. Damage after the header isn't detected.
-    pub fn read(path: &Path, options: ReadOptions) -> Result<Self, SourceError> {
-        Ok(Source::open(path, options)?.header)
-    }
-
-    /// Returns any warnings about the header. [`Source::finish`] returns warnings found while reading the rest.
-    #[must_use]
-    pub fn warnings(&self) -> &[Warning] {
-        &self.properties.warnings
-    }
-}
-
-/// Decoder that reads rows of samples.
-trait RowReader: Send {
-    /// Fills `rows` with the next rows. `rows` must hold a whole number of rows.
-    fn read_rows(&mut self, rows: &mut [u8]) -> Result<(), DecodeError>;
-
-    /// Switches to reading from the last row to the first, if that's possible at no extra cost. Returns `true` on
-    /// success.
-    fn reverse_rows(&mut self) -> bool {
-        false
-    }
-
-    /// Returns the DCT block reader. Only available if the format sets [`Opened::blocks`].
-    fn blocks(&mut self) -> Option<&mut dyn BlockReader> {
-        None
-    }
-
-    /// Returns `true` if half-size rows aren't affected by pixels past the image's edges.
-    fn has_clean_edges(&self) -> bool {
-        false
-    }
-
-    /// Returns the additional memory needed to keep blocks, in bytes, not counting the strips of blocks themselves.
-    fn block_bytes(&self, _layout: &BlockLayout) -> u64 {
-        0
-    }
-
-    /// Checks the end of the file once all rows have been read. Returns any warnings found while reading.
-    fn finish(&mut self) -> Result<Vec<Warning>, DecodeError> {
-        Ok(Vec::new())
-    }
-}
-
-/// JPEG decoder that also provides DCT blocks, which can be used to create tiles without decoding.
-trait BlockReader {
-    /// Keeps DCT blocks while rows are being read, using `strips` strips of `strip_rows` rows each.
-    fn keep(&mut self, layout: &Arc<BlockLayout>, strip_rows: u32, strips: usize, scale: RowScale);
-
-    /// Returns `true` if there's enough memory for the blocks in the next 16 rows. If `is_to_wait` is set, waits until
-    /// there is.
-    fn reserve(&mut self, is_to_wait: bool) -> bool;
-
-    /// Returns the next strip of complete blocks.
-    fn take(&mut self) -> Option<BlockStrip>;
-}
-
-/// File that has been opened by a decoder.
-struct Opened {
-    /// Image size before applying the orientation.
-    size: Size,
-    samples: Samples,
-    /// Bits per sample in the file.
-    bits: u16,
-    /// Container description, such as `JPEG` or `TIFF, LZW`.
-    container: String,
-    metadata: FileMetadata,
-    /// Additional memory needed for decoding, in bytes, beyond buffers for a few rows.
-    decoder_bytes: u64,
-    /// DCT block layout, if blocks can be kept.
-    blocks: Option<BlockLayout>,
-    rows: Box<dyn RowReader>,
-}
 
 /// An open image. Provides the header and the rows from top to bottom.
 #[doc(hidden)]
