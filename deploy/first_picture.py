@@ -12,6 +12,9 @@ import sys
 import time
 import urllib.request
 
+# Far more than any machine needs for one picture.
+LIMIT_SECONDS = 60
+
 # No proxy of the environment: the server is on this machine.
 OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
@@ -20,11 +23,19 @@ def fetch(url: str) -> bytes:
     return OPENER.open(url, timeout=30).read()
 
 
+def first_info(page: str) -> str:
+    """Returns the URL of the first image. The page opens before its images are published."""
+    deadline = time.monotonic() + LIMIT_SECONDS
+    while time.monotonic() < deadline:
+        infos = re.findall(r'"info":"([^"]+)"', fetch(page).decode())
+        if infos:
+            return infos[0]
+        time.sleep(0.05)
+    sys.exit(f"{page} shows no image after {LIMIT_SECONDS} seconds")
+
+
 def look_at(page: str) -> None:
-    infos = re.findall(r'"info":"([^"]+)"', fetch(page).decode())
-    if not infos:
-        sys.exit(f"{page} shows no image")
-    image = json.loads(fetch(infos[0]))
+    image = json.loads(fetch(first_info(page)))
     width = image["tiles"][0]["width"]
     tile = fetch(f"{image['id']}/0,0,{width},{width}/{width},{width}/0/default.jpg")
     if not tile.startswith(b"\xff\xd8"):
