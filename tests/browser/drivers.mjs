@@ -29,7 +29,10 @@ const moveOpenSeadragon = {
   },
   /** Returns the position of an image pixel on the page. */
   place: ([x, y]) => {
-    const { x: left, y: top } = window.osd().world.getItemAt(0).imageToWindowCoordinates(new window.OpenSeadragon.Point(x, y));
+    const { viewport, world } = window.osd();
+    // A copy of one of its points: bundles keep the class to themselves.
+    const point = Object.assign(viewport.getCenter().clone(), { x, y });
+    const { x: left, y: top } = world.getItemAt(0).imageToWindowCoordinates(point);
     return [left, top];
   },
 };
@@ -100,7 +103,6 @@ export const DRIVERS = {
       Mirador.viewer({ id: 'viewer', windows: [{ id: 'shown', manifestId: url }], window: { defaultSideBarPanel: 'info',
         sideBarOpenByDefault: true }, thumbnailNavigation: { defaultPosition: 'far-bottom' } });
       window.osd = () => Mirador.OSDReferences.get('shown')?.current;`),
-    place: undefined,
     own: [/element\.ref was removed in React 19/],
   },
   'Universal Viewer 4.4': {
@@ -121,7 +123,6 @@ export const DRIVERS = {
       import '/packages/tify/dist/tify.js';
       const tify = new window.Tify({ container: '#viewer', manifestUrl: url, view: 'thumbnails', language: 'en' });
       window.osd = () => tify.viewer;`),
-    place: undefined,
   },
   'Clover 3.3': {
     shows: 'manifest',
