@@ -135,4 +135,19 @@ export const DRIVERS = {
 
       document.getElementById('viewer').append(viewer);`),
   },
+  'Triiiceratops 0.16': {
+    shows: 'manifest',
+    ...moveOpenSeadragon,
+    // It requests an image that fits into one tile in the quality `native`, which the Image API has not had since version 2.
+    own: [/\/0\/native\.jpg/],
+    cannotShow: { 2: ['one'] },
+    page: page(['triiiceratops/dist/triiiceratops-element.iife.js'], ['triiiceratops/dist/triiiceratops-element.css'], `
+      const viewer = document.createElement('triiiceratops-viewer');
+      viewer.style = 'display: block; height: 100%';
+      viewer.config = { gallery: { open: true, dockPosition: 'bottom' } };
+      // Only plugins get hold of the state. This one has an empty button and an empty panel.
+      viewer.plugins = [{ name: 'driver', icon: () => {}, panel: () => {}, onInit: (state) => { window.osd = () => state.osdViewer; } }];
+      viewer.manifestId = url;
+      document.getElementById('viewer').append(viewer);`),
+  },
 };
