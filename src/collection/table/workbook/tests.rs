@@ -117,7 +117,7 @@ fn xlsx_is_read_without_hidden_cells() {
 fn a_wrong_header_names_the_sheet() {
     let title = format!("<sheetData><row r='2'>{}</row></sheetData>", cell("A2", "Our maps"));
     let table = Table::new("maps.xlsx", Path::new("masters"));
-    let error = table::read(&xlsx_file(&title)[..], table).err().expect("no `source`");
+    let error = table::read(&xlsx_file(&title)[..], table).map(|_| ()).expect_err("no `source`");
     let TableError::Rows(errors) = error else { panic!("{error:?}") };
     let error = errors[0].to_string();
     assert!(error.starts_with("row 2: column `source` is missing; the table has `Our maps`"), "{error}");
