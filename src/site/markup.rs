@@ -32,6 +32,11 @@ impl Markup {
             None => Self(text),
         }
     }
+
+    /// Converts a setting to HTML. Unlike a value, it may contain elements anywhere.
+    pub(super) fn of_setting(text: &str) -> Self {
+        if text.contains('<') { Self(sanitized(text)) } else { Self::of_value(text) }
+    }
 }
 
 /// Returns a value as plain text. Removes all elements if the value is HTML.
@@ -290,6 +295,15 @@ mod tests {
         ] {
             assert_eq!(Markup::of_value(value).to_string(), html, "{value}");
         }
+    }
+
+    #[test]
+    fn a_setting_may_have_elements_anywhere() {
+        let html = |text: &str| Markup::of_setting(text).to_string();
+        let link = "<a href=\"https://example.org/imprint\">Imprint</a>";
+        assert_eq!(html(&format!("Archive & library · {link}")), format!("Archive &amp; library · {link}"));
+        assert_eq!(html("Archive & library"), "Archive &amp; library");
+        assert_eq!(html("a <script>b</script> <a href=\"javascript:c\">d</a>"), "a  d");
     }
 
     #[test]

@@ -145,7 +145,7 @@ impl Pages {
             stylesheet: place.link(&self.assets.stylesheet.path),
             script: place.link(&self.assets.script.path),
             logo: self.assets.logo_link(place),
-            footer: self.options.footer.as_deref().map(Markup::of_value),
+            footer: self.options.footer.as_deref().map(Markup::of_setting),
             policy: self.assets.policy.clone(),
             generator: GENERATOR,
             heading,
