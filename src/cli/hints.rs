@@ -72,7 +72,10 @@ impl From<DeleteError> for Fatal {
             }
             DeleteError::StillPublished { .. } => (Exit::Failed, "stop the other run, then delete again"),
             DeleteError::Key(_) => (Exit::Usage, KEYS),
-            _ => (Exit::Failed, "check `--id` and `--prefix`"),
+            _ => (
+                Exit::Failed,
+                "check `--id` and `--prefix`; `iiif-publish list` shows the images, such as the pages of an object",
+            ),
         };
         Self::of(exit, &error, hint)
     }
