@@ -20,6 +20,11 @@ impl fmt::Display for Markup {
 }
 
 impl Markup {
+    /// Converts a text of the configuration to HTML. Unlike in a [value](Self::of_value), elements may be anywhere.
+    pub(super) fn of_text(text: &str) -> Self {
+        if has_elements(text) { Self(sanitized(text)) } else { Self::of_value(text) }
+    }
+
     /// Converts a value to HTML. As IIIF specifies, a value is HTML if it starts with `<` and ends with `>`. Only
     /// allowed elements are kept. Any other value is plain text, and becomes a link if it's a URL.
     pub(super) fn of_value(value: &str) -> Self {
@@ -34,20 +39,45 @@ impl Markup {
     }
 }
 
-/// Returns a value as plain text. Removes all elements if the value is HTML.
+/// Returns a value as plain text. Removes all elements if the value is HTML, and replaces characters that can't be
+/// shown.
 pub(super) fn plain_text(value: &str) -> String {
-    if !is_html(value) {
-        return value.to_owned();
-    }
+    if is_html(value) { text_of(value) } else { value.chars().filter_map(shown).collect() }
+}
+
+/// Returns a text of the configuration as plain text.
+pub(super) fn configured_text(text: &str) -> String {
+    if has_elements(text) { text_of(text) } else { plain_text(text) }
+}
+
+/// Returns the text of HTML.
+fn text_of(html: &str) -> String {
     let mut text = String::new();
-    for token in Tokens::of(value) {
+    for token in Tokens::of(html) {
         match token {
             Token::Text(part) => text.push_str(&unescaped(part)),
             Token::Start { name, .. } | Token::End(name) if matches!(&*name, "br" | "p") => text.push(' '),
             Token::Start { .. } | Token::End(_) => {}
         }
     }
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
+    text.split_whitespace().collect::<Vec<_>>().join(" ").chars().filter_map(shown).collect()
+}
+
+/// Returns the character to show for a character of a text, if any. HTML can't represent control characters. Overrides
+/// of the writing direction are removed, because they could make a text look like another one, or a URL like that of
+/// another site.
+fn shown(character: char) -> Option<char> {
+    match character {
+        '\0'..='\x08' | '\x0b'..='\x1f' | '\x7f'..='\u{9f}' => Some('\u{fffd}'),
+        '\u{202d}' | '\u{202e}' => None,
+        other => Some(other),
+    }
+}
+
+/// Returns `true` if the text has one of the allowed elements.
+fn has_elements(text: &str) -> bool {
+    let is_allowed = |name: &str| ELEMENTS.contains(&name);
+    Tokens::of(text).any(|token| matches!(token, Token::Start { name, .. } if is_allowed(&name)))
 }
 
 fn is_html(value: &str) -> bool {
@@ -58,15 +88,13 @@ fn is_html(value: &str) -> bool {
 /// Escapes text for use in HTML content and quoted attributes.
 pub(super) fn escaped(text: &str) -> String {
     let mut html = String::with_capacity(text.len());
-    for character in text.chars() {
+    for character in text.chars().filter_map(shown) {
         match character {
             '&' => html.push_str("&amp;"),
             '<' => html.push_str("&lt;"),
             '>' => html.push_str("&gt;"),
             '"' => html.push_str("&quot;"),
             '\'' => html.push_str("&#39;"),
-            // HTML can't represent these characters.
-            '\0'..='\x08' | '\x0b'..='\x1f' | '\x7f'..='\u{9f}' => html.push('\u{fffd}'),
             other => html.push(other),
         }
     }
@@ -287,6 +315,7 @@ mod tests {
             ("javascript:alert(1)", "javascript:alert(1)"),
             ("https://example.org/\" onmouseover=\"x", "https://example.org/&quot; onmouseover=&quot;x"),
             ("\u{1}\u{7f}", "\u{fffd}\u{fffd}"),
+            ("\u{202e}gro.elpmaxe", "gro.elpmaxe"),
         ] {
             assert_eq!(Markup::of_value(value).to_string(), html, "{value}");
         }
@@ -330,9 +359,27 @@ mod tests {
     }
 
     #[test]
+    fn elements_of_the_configuration_may_be_anywhere() {
+        for (text, html) in [
+            (
+                "Archive · <a href=\"https://example.org\">Imprint</a>",
+                "Archive · <a href=\"https://example.org\">Imprint</a>",
+            ),
+            ("1 < 2 & 3 > 2", "1 &lt; 2 &amp; 3 &gt; 2"),
+            ("<b>x</b> <script>alert(1)</script>", "<b>x</b> "),
+            ("https://example.org", "<a href=\"https://example.org\">https://example.org</a>"),
+        ] {
+            assert_eq!(Markup::of_text(text).to_string(), html, "{text}");
+        }
+        assert_eq!(configured_text("A <b>bold</b> archive"), "A bold archive");
+        assert_eq!(configured_text("1 < 2"), "1 < 2");
+    }
+
+    #[test]
     fn titles_are_text_without_elements() {
         assert_eq!(plain_text("<p>One<br>two &amp; <b>three</b></p>"), "One two & three");
         assert_eq!(plain_text("1 < 2"), "1 < 2");
+        assert_eq!(plain_text("a\u{7}\u{202e}b"), "a\u{fffd}b");
     }
 
     #[test]
