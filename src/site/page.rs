@@ -1,7 +1,9 @@
 //! Renders pages as HTML.
 
+mod contents;
 mod list;
 mod object;
+mod references;
 
 pub(super) use list::Card;
 
