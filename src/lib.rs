@@ -93,7 +93,7 @@
 //! | `http` | the only HTTP client and the only retry policy | none of the others |
 //! | `limiter` | permits that limit both a number of items and their total size | none of the others |
 //! | `workers` | the threads that decode, convert colors and encode | none of the others |
-//! | [`source`] | turns local and remote files into rows | `iiif`, `pixel`, `libjpeg`, `workers` |
+//! | [`source`] | turns local and remote files into rows | `iiif`, `pixel`, `libjpeg`, `libwebp`, `workers` |
 //! | `pyramid` | turns rows into strips for every level | `iiif`, `pixel` |
 //! | `encode` | turns pixels into bytes | `iiif`, `pixel`, `libjpeg`, `libwebp` |
 //! | [`store`] | object storage; deals with keys and bytes, never images | `limiter` |

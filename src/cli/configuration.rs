@@ -2,6 +2,7 @@
 
 mod environment;
 mod layer;
+mod similar;
 mod trust;
 
 use super::short_form;
@@ -139,6 +140,7 @@ pub(super) fn complete(mut command: Command, mut words: Vec<OsString>) -> Result
     let environment = Layer { source: Source::Environment, table: environment::table(subcommand)? };
     let layer = file.as_ref().map(|(path, origin)| Layer::read(path, *origin, &command)).transpose()?;
     let mut line = CommandLine::without_file(words);
+    line.warnings = environment::misspelled(&command);
     for layer in [Some(environment), layer].into_iter().flatten() {
         // Options that the environment has set count as set by the command line.
         let Some(matches) = parse(&line.words) else { break };

@@ -56,7 +56,7 @@ pub(super) struct MessageArguments {
     /// Print only warnings, errors and the summary
     #[arg(long, conflicts_with = "verbose")]
     summary: bool,
-    /// Print one line per image, also if it is unchanged
+    /// Print one line per image, even if it is unchanged
     #[arg(long, short)]
     verbose: bool,
 }

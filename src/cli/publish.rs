@@ -27,7 +27,7 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "NAME", num_args = 0..=1, require_equals = true, default_missing_value = PageName::DEFAULT,
           value_parser = html::parser())]
     html: Option<PageName>,
-    /// Print HTML that shows each image on any web page
+    /// Print HTML to embed each image in a web page
     ///
     /// The code has a zoomable view with OpenSeadragon, and an image in all sizes that exist.
     #[arg(long)]
@@ -48,7 +48,7 @@ Examples:
   iiif-publish --output out --public-url https://example.org/iiif photo.jpg
       Publish to a folder, for any static web server.
   iiif-publish --bucket art-tiles --embed photo.jpg
-      Print HTML that shows the image on your own page.
+      Print HTML to embed the image in your own page.
   iiif-publish publish --bucket tiles --prefix maps \\
       --public-url https://cdn.example.org/maps atlas.tif
       Publish behind a CDN that serves the prefix as /maps.

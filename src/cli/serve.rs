@@ -34,8 +34,9 @@ impl Verb for Arguments {
     const EXAMPLES: &'static str = "\
 Examples:
   iiif-publish serve out
-      Serve a folder that `iiif-publish --output out` has written, with a
-      page that shows its images. Only this machine can connect.
+      Serve a folder that `iiif-publish --output out` has written. Shows the
+      site of `--site`, or a page with its images. Only this machine can
+      connect.
   iiif-publish serve out --open --port 8080";
 
     async fn run(self, context: &Context) -> Result<Exit, Fatal> {
@@ -48,10 +49,14 @@ Examples:
         let server = bind(self.port).await?;
         let address = format!("http://localhost:{}", server.port());
         let Found { images, moved } = Found::in_folder(self.folder.clone(), &address, context).await?;
-        let body = Bytes::from(ViewerPage::new(&images).to_html());
-        let page = Page::new("/", html::CONTENT_TYPE, move || body.clone());
+        let has_site = self.folder.join("index.html").is_file();
+        let page = |images: &[PageImage]| {
+            let body = Bytes::from(ViewerPage::new(images).to_html());
+            Page::new("/", html::CONTENT_TYPE, move || body.clone())
+        };
+        let pages = if has_site { Vec::new() } else { vec![page(&images)] };
         tell_address(&address, self.open, context);
-        let site = Site { root: self.folder, pages: vec![page], moved };
+        let site = Site { root: self.folder, pages, moved };
         Ok(serve_until(server, site, signal).await.unwrap_or(Exit::Done))
     }
 }

@@ -103,7 +103,7 @@ Examples:
 
 async fn verify(arguments: &Arguments, context: &Context) -> Result<Exit, Fatal> {
     let verifier = Verifier::new(options(arguments))?;
-    let mut report = VerifyReport { json: arguments.json, documents: Vec::new(), exits: Vec::new() };
+    let mut report = VerifyReport { json: arguments.json, documents: Vec::new(), exits: Vec::new(), can_repair: false };
     let targets = match &arguments.bucket {
         Some(bucket) => in_bucket(arguments, bucket, context).await?,
         None => on_the_web(&arguments.urls, &verifier, &mut report).await?,
@@ -122,6 +122,8 @@ struct VerifyReport {
     json: bool,
     documents: Vec<Value>,
     exits: Vec<Exit>,
+    /// Set if an image that this program published has problems.
+    can_repair: bool,
 }
 
 impl VerifyReport {
@@ -132,6 +134,8 @@ impl VerifyReport {
             print(&lines(target, image));
         }
         eprint_line(&summary(image));
+        let is_own = image.described.is_some_and(|described| described.rule == Rule::Plan);
+        self.can_repair |= is_own && !image.passed();
         self.exits.push(if image.passed() { Exit::Done } else { Exit::Failed });
     }
 
@@ -159,6 +163,9 @@ impl VerifyReport {
     fn end(self) -> Exit {
         if self.json {
             print_json(&json!({"images": self.documents}), true);
+        }
+        if self.can_repair {
+            eprint_line("hint: to replace missing or wrong files, publish the images again with `--overwrite`");
         }
         let worst = [Exit::Environment, Exit::Failed].into_iter().find(|exit| self.exits.contains(exit));
         worst.unwrap_or(Exit::Done)

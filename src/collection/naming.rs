@@ -10,7 +10,7 @@ use std::path::{Component, Path, PathBuf};
 /// Error returned when a name can't be turned into an identifier.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum NameError {
-    #[error("could not derive an identifier from `{name}`")]
+    #[error("could not derive an identifier from `{name}`{}", backslash_hint(name))]
     NoIdentifier {
         name: String,
         #[source]
@@ -18,6 +18,11 @@ pub(super) enum NameError {
     },
     #[error("`{0}` is a folder; lists and tables must name images")]
     Folder(String),
+}
+
+/// Returns a hint for Windows paths in tables and lists.
+fn backslash_hint(name: &str) -> &'static str {
+    if name.contains('\\') { "; write `/` instead of `\\` in paths" } else { "" }
 }
 
 /// Returns `true` if a file name has the extension of a supported source format. The actual format is detected from the

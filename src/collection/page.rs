@@ -3,7 +3,7 @@
 use super::page_selection::PageSelection;
 use super::row_metadata::RowMetadata;
 use crate::destination::Identifier;
-use crate::iiif::Description;
+use crate::iiif::{Description, RangePath};
 use crate::location::Location;
 use crate::store::KeyError;
 use std::collections::HashMap;
@@ -29,6 +29,8 @@ pub struct Page {
     pub pages: PageSelection,
     /// Label of a page that was found in a file with several pages.
     pub(crate) label: Option<Box<str>>,
+    /// Table of contents entries from that file that the page belongs to.
+    pub(crate) ranges: Box<[RangePath]>,
     /// Metadata from a table row.
     pub(crate) metadata: Option<RowMetadata>,
     /// The object's own metadata, if it has any. All of its pages share it.
@@ -36,10 +38,14 @@ pub struct Page {
 }
 
 impl Page {
-    /// Returns the page's description. It is empty unless the page comes from a table.
+    /// Returns the page's description, which comes from a table row. A table of contents in the row replaces the file's.
     #[must_use]
     pub(crate) fn description(&self) -> Description {
-        self.metadata.as_ref().map(RowMetadata::description).unwrap_or_default()
+        let mut description = self.metadata.as_ref().map(RowMetadata::description).unwrap_or_default();
+        if description.ranges.is_empty() {
+            description.ranges = self.ranges.to_vec();
+        }
+        description
     }
 
     /// Returns the object's own description, if it has one in addition to its pages' descriptions.
@@ -60,6 +66,7 @@ impl Page {
             start: None,
             pages: PageSelection::default(),
             label: None,
+            ranges: Box::default(),
             metadata: None,
             object_metadata: None,
         }
@@ -70,11 +77,17 @@ impl Page {
     ///
     /// # Errors
     /// Returns an error if the identifier is too long.
-    pub(crate) fn page_of_file(&self, number: u32, label: Option<&str>) -> Result<Self, KeyError> {
+    pub(crate) fn page_of_file(
+        &self,
+        number: u32,
+        label: Option<&str>,
+        ranges: &[RangePath],
+    ) -> Result<Self, KeyError> {
         Ok(Self {
             identifier: format!("{}/{number}", self.identifier).parse()?,
             pages: PageSelection::One(number),
             label: Some(label.map_or_else(|| number.to_string().into(), Into::into)),
+            ranges: ranges.into(),
             ..self.clone()
         })
     }

@@ -192,7 +192,7 @@ impl Presentation {
             }
             let number: u32 = after.strip_prefix('/')?.parse().ok()?;
             let label = canvas.label.filter(|label| *label != number.to_string());
-            let page = file.page_of_file(number, label.as_deref()).ok()?;
+            let page = file.page_of_file(number, label.as_deref(), &canvas.ranges).ok()?;
             Some(StoredPage { page, size: canvas.size, scale: canvas.scale })
         };
         let pages: Vec<StoredPage> =

@@ -277,7 +277,8 @@ fn description(values: &[(Column, String)]) -> Result<Description, String> {
                 statement.value.add(own.as_deref().or(language), value);
             }
             Column::Rights => {
-                description.rights = Some(value.parse::<Rights>().map_err(|error| error.to_string())?);
+                description.rights =
+                    Some(value.parse::<Rights>().map_err(|error| format!("{error}; text belongs in `attribution`"))?);
             }
             Column::Metadata(name, own) => {
                 let label = LanguageMap::new(None, name);

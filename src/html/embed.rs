@@ -45,7 +45,7 @@ fn zoomable(id: &str, info: &str) -> String {
     format!(
         "<div id=\"{}\" style=\"width: 100%; height: 600px\"></div>\n\
          <script src=\"https://cdn.jsdelivr.net/npm/openseadragon@{OPENSEADRAGON_VERSION}/build/openseadragon/openseadragon.min.js\"></script>\n\
-         <script>OpenSeadragon({{ id: {}, tileSources: {}, showNavigationControl: false }});</script>",
+         <script>OpenSeadragon({{ id: {}, tileSources: {}, crossOriginPolicy: 'Anonymous', showNavigationControl: false }});</script>",
         escaped(&element),
         in_script(&element),
         in_script(info),

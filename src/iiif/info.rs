@@ -28,7 +28,7 @@ impl fmt::Display for ImageInformationError {
         match self {
             Self::Rights(rights) => write!(
                 formatter,
-                "rights `{rights}` are not an absolute URI, such as http://creativecommons.org/publicdomain/mark/1.0/"
+                "rights `{rights}` are not a URI, such as http://creativecommons.org/publicdomain/mark/1.0/"
             ),
         }
     }

@@ -241,6 +241,8 @@ pub(crate) struct StoredCanvas {
     pub(crate) scale: Option<PhysicalScale>,
     /// Base URI of the image, if it has an image service.
     pub(crate) base_uri: Option<String>,
+    /// Table of contents entries that list the canvas, in table of contents order.
+    pub(crate) ranges: Vec<RangePath>,
 }
 
 /// A manifest, which describes an object and lists its pages.

@@ -52,7 +52,7 @@ pub struct Site {
 }
 
 impl Site {
-    /// Responds to a request. CORS headers let any website read the images, but not the pages that list them.
+    /// Responds to a request. `/` is `index.html` unless there is a page for it. CORS headers let any website read the images, but not the pages that list them.
     pub(super) async fn respond<B>(&self, request: &Request<B>) -> Response<Full<Bytes>> {
         if !is_to_loopback(request) {
             return empty(StatusCode::MISDIRECTED_REQUEST);
@@ -79,6 +79,7 @@ impl Site {
         if let Some(page) = self.pages.iter().find(|page| page.path == path) {
             return with_body(page.content_type, (page.body)());
         }
+        let path = if path == "/" { "/index.html" } else { path };
         let Some(file) = path_below(&self.root, path) else { return empty(StatusCode::NOT_FOUND) };
         match tokio::fs::read(&file).await {
             Ok(bytes) => {

@@ -10,7 +10,7 @@ pub(super) use list::Card;
 use super::GENERATOR;
 use super::assets::Assets;
 use super::links::{Picture, Place, pictures};
-use super::markup::{Markup, configured_text};
+use super::markup::{Markup, setting_text};
 use super::object::{SiteImage, SiteObject};
 use super::options::SiteOptions;
 use super::texts::Texts;
@@ -129,7 +129,7 @@ impl Pages {
 
     /// Returns the site's description as plain text for search engines.
     fn introduction_text(&self) -> Option<String> {
-        self.options.description.as_deref().map(|text| shortened(&configured_text(text)))
+        self.options.description.as_deref().map(|text| shortened(&setting_text(text)))
     }
 
     fn layout(&self, place: &Place, path: &str, heading: String, kind: &'static str) -> Result<Layout, KeyError> {
@@ -147,7 +147,7 @@ impl Pages {
             stylesheet: place.link(&self.assets.stylesheet.path),
             script: place.link(&self.assets.script.path),
             logo: self.assets.logo_link(place),
-            footer: self.options.footer.as_deref().map(Markup::of_text),
+            footer: self.options.footer.as_deref().map(Markup::of_setting),
             policy: self.assets.policy.clone(),
             generator: GENERATOR,
             heading,

@@ -12,6 +12,8 @@ use super::page_list::PageList;
 use super::pdf;
 #[cfg(feature = "psd")]
 use super::psd;
+#[cfg(feature = "webp")]
+use super::webp;
 use super::{Input, Opened, ReadOptions, Refusal, jpeg, other, png, tiff};
 use image::ImageFormat;
 
@@ -121,7 +123,7 @@ static FORMATS: &[Format] = &[
         recognizes: |magic| magic.starts_with(b"RIFF") && magic.get(8..12) == Some(b"WEBP"),
         pages: None,
         #[cfg(feature = "webp")]
-        open: |file, _| other::open(file, ImageFormat::WebP),
+        open: |file, _| webp::open(file),
         #[cfg(not(feature = "webp"))]
         open: |_, _| Err(Refusal::Disabled { what: "WebP files", feature: "webp" }),
     },

@@ -54,7 +54,7 @@ mod samples;
 mod tiff;
 mod warning;
 #[cfg(feature = "webp")]
-mod webp_chunks;
+mod webp;
 
 pub use error::{DecodeError, RemoteError, RemoteErrorKind, SourceError};
 pub use header::{Header, SourceProperties};

@@ -3,8 +3,6 @@
 use super::gif_screen::{self, Patched};
 use super::metadata::{MAX_PROFILE_BYTES, Metadata};
 use super::samples::{Alpha, ColorModel, Depth, Samples};
-#[cfg(feature = "webp")]
-use super::webp_chunks;
 use super::{DecodeError, Input, Opened, Refusal, RowReader};
 use crate::iiif::Size;
 use image::{ColorType, DynamicImage, ImageDecoder, ImageFormat, ImageReader, Limits};
@@ -15,12 +13,14 @@ const DECODER_FACTOR: u64 = 2;
 const DECODER_BYTES: u64 = 16 << 20;
 
 pub(super) fn open(file: Input, container: ImageFormat) -> Result<Opened, Refusal> {
-    let mut metadata = Metadata::default();
+    open_with(file, container, Metadata::default())
+}
+
+/// Opens a file after its metadata has been read. The ICC profile of WebP files must be part of it.
+pub(super) fn open_with(file: Input, container: ImageFormat, mut metadata: Metadata) -> Result<Opened, Refusal> {
     let screen = match container {
         // If a GIF is truncated before its first image, the decoder will reject it.
         ImageFormat::Gif => gif_screen::required_screen(&file, &mut metadata).unwrap_or_default(),
-        #[cfg(feature = "webp")]
-        ImageFormat::WebP => webp_chunks::read(&file, &mut metadata).map(|()| None)?,
         _ => None,
     };
     let mut decoder = ImageReader::with_format(BufReader::new(Patched::new(file.clone(), screen)), container)

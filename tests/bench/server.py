@@ -81,10 +81,13 @@ def built(name):
 
 
 @contextlib.contextmanager
-def sink(milliseconds=0):
-    """Runs a server that accepts everything at almost no cost, with an optional delay. Every bucket exists. Returns its endpoint."""
-    distance = [str(milliseconds)] if milliseconds else []
-    with subprocess.Popen([built("sink"), *distance], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as server:
+def sink(milliseconds=0, keeps=False):
+    """Runs a server that accepts everything at almost no cost, with an optional delay. Every bucket exists. Returns its endpoint.
+
+    Unless it keeps bodies in memory, they can't be read.
+    """
+    options = [str(milliseconds)] * (milliseconds > 0) + ["keep"] * keeps
+    with subprocess.Popen([built("sink"), *options], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as server:
         yield server.stdout.readline().strip()
         server.stdin.close()
 

@@ -29,7 +29,10 @@ const moveOpenSeadragon = {
   },
   /** Returns the position of an image pixel on the page. */
   place: ([x, y]) => {
-    const { x: left, y: top } = window.osd().world.getItemAt(0).imageToWindowCoordinates(new window.OpenSeadragon.Point(x, y));
+    const { viewport, world } = window.osd();
+    // A copy of one of its points: bundles keep the class to themselves.
+    const point = Object.assign(viewport.getCenter().clone(), { x, y });
+    const { x: left, y: top } = world.getItemAt(0).imageToWindowCoordinates(point);
     return [left, top];
   },
 };
@@ -100,7 +103,6 @@ export const DRIVERS = {
       Mirador.viewer({ id: 'viewer', windows: [{ id: 'shown', manifestId: url }], window: { defaultSideBarPanel: 'info',
         sideBarOpenByDefault: true }, thumbnailNavigation: { defaultPosition: 'far-bottom' } });
       window.osd = () => Mirador.OSDReferences.get('shown')?.current;`),
-    place: undefined,
     own: [/element\.ref was removed in React 19/],
   },
   'Universal Viewer 4.4': {
@@ -121,7 +123,6 @@ export const DRIVERS = {
       import '/packages/tify/dist/tify.js';
       const tify = new window.Tify({ container: '#viewer', manifestUrl: url, view: 'thumbnails', language: 'en' });
       window.osd = () => tify.viewer;`),
-    place: undefined,
   },
   'Clover 3.3': {
     shows: 'manifest',
@@ -132,6 +133,21 @@ export const DRIVERS = {
       const viewer = document.createElement('clover-viewer');
       viewer.setAttribute('id', url);
 
+      document.getElementById('viewer').append(viewer);`),
+  },
+  'Triiiceratops 0.16': {
+    shows: 'manifest',
+    ...moveOpenSeadragon,
+    // It requests an image that fits into one tile in the quality `native`, which the Image API has not had since version 2.
+    own: [/\/0\/native\.jpg/],
+    cannotShow: { 2: ['one'] },
+    page: page(['triiiceratops/dist/triiiceratops-element.iife.js'], ['triiiceratops/dist/triiiceratops-element.css'], `
+      const viewer = document.createElement('triiiceratops-viewer');
+      viewer.style = 'display: block; height: 100%';
+      viewer.config = { gallery: { open: true, dockPosition: 'bottom' } };
+      // Only plugins get hold of the state. This one has an empty button and an empty panel.
+      viewer.plugins = [{ name: 'driver', icon: () => {}, panel: () => {}, onInit: (state) => { window.osd = () => state.osdViewer; } }];
+      viewer.manifestId = url;
       document.getElementById('viewer').append(viewer);`),
   },
 };

@@ -2,8 +2,12 @@
 
 const WAIT_MS = 20_000;
 
-/** Opens a page, and waits until its list of images is complete and the first one of them is open. */
+/**
+ * Opens a page, and waits until its list of images is complete and the first one of them is open. Goes to a blank page first: if only the
+ * fragment changed, the browser would keep the document, and the image that is still open would be taken for the requested one.
+ */
 export async function openPage(page, address) {
+  await page.goto('about:blank');
   await page.goto(address);
   await page.waitForSelector('.iiif-viewer.iv-complete', { timeout: WAIT_MS });
   await settled(page);

@@ -110,7 +110,7 @@ const WALKS = {
   async 'a panorama can fill the height'({ page }) {
     await openPage(page, at('large'));
     assert.ok(await page.locator('.iv-fit-height').isHidden(), 'not for an image of usual shape');
-    await openPage(page, `${address}?again#wide`);
+    await openPage(page, at('wide'));
     await page.click('.iv-fit-height');
     await rested(page);
     const { region } = await viewOf(page);

@@ -148,3 +148,14 @@ fn a_jpeg_with_damaged_data_is_rejected() {
     bytes[middle..middle + 40].fill(0xff);
     assert!(matches!(read_bytes(&bytes), Err(SourceError::Decode { .. })));
 }
+
+#[test]
+fn a_truncated_webp_is_an_error() {
+    let whole = std::fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/formats/webp-lossy.webp"));
+    let whole = whole.expect("a file");
+    assert!(read_bytes(&whole).is_ok());
+    for length in [whole.len() - 20, 60, 30] {
+        let error = read_bytes(&whole[..length]).expect_err("incomplete");
+        assert!(matches!(error, SourceError::Decode { .. }), "{length}: {error:?}");
+    }
+}

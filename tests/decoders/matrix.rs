@@ -75,6 +75,8 @@ fn tolerance(name: &str) -> Tolerance {
         within(0.2, 2, "dark colors have few steps in linear light of 10 bits")
     } else if has("lossy") && has(".jxl") || has("jpeg-turned") {
         within(0.3, 1, "decoders of lossy data may round differently")
+    } else if has("webp-lossy") {
+        within(0.0, 0, "Pillow has the same decoder")
     } else if has("jpeg") || has("lossy") {
         within(0.1, 1, "decoders of lossy data may round differently")
     } else if has("transparent-16") {

@@ -21,9 +21,13 @@ fn book(folder: &Path) -> PathBuf {
 }
 
 fn publish(folder: &Path, arguments: &[&str], input: &Path) -> String {
+    run(folder, &[&["publish", "--pages=all"], arguments].concat(), input)
+}
+
+fn run(folder: &Path, arguments: &[&str], input: &Path) -> String {
     let mut command = program();
-    command.args(["--public-url", "https://example.org/iiif", "--pages=all", "--output"]).arg(folder.join("out"));
-    let output = command.args(arguments).arg(input).output().expect("built");
+    command.args(arguments).args(["--public-url", "https://example.org/iiif", "--output"]).arg(folder.join("out"));
+    let output = command.arg(input).output().expect("built");
     let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
     assert_eq!(output.status.code(), Some(0), "{stderr}");
     stderr
@@ -82,4 +86,52 @@ fn a_page_that_is_not_published_is_a_warning() {
     assert_eq!(warnings, [text]);
     let second = Header::read(&book(folder.path()), ReadOptions::default().with_page(2)).expect("a page");
     assert_eq!((second.description.as_str(), second.warnings()), ("PDF, rendered at 300 dpi", &[][..]));
+}
+
+/// Creates a file with four pages and an outline whose last entry links back to the first.
+fn book_with_outline(folder: &Path) -> PathBuf {
+    let mut pdf = Pdf::default();
+    let [first, second, fourth] = [1, 2, 4].map(|page| format!("[{} 0 R/Fit]", 4 + 2 * page));
+    pdf.add("<</First 2 0 R>>");
+    pdf.add(format!("<</Title(Part 1)/Dest{first}/First 3 0 R/Next 4 0 R>>"));
+    pdf.add("<</Title<feff00dc006200650072>/Dest(named)/Next 99 0 R>>");
+    pdf.add(format!("<</Title(Part 2)/A<</S/GoTo/D{fourth}>>/Next 2 0 R>>"));
+    let page = Page::drawing("", "1 0 0 rg 0 0 99 99 re f");
+    let kids = format!("<</Limits[(a)(m)]/Names[]>><</Limits[(n)(z)]/Names[(named){second}]>>");
+    file(
+        folder,
+        "book.pdf",
+        &document(pdf, &vec![page; 4], &format!("/Outlines 1 0 R/Names<</Dests<</Kids[{kids}]>>>>")),
+    )
+}
+
+/// Formats a range as `Label(pages and ranges)`.
+fn shown(range: &Value) -> String {
+    let item = |item: &Value| match item["type"].as_str() {
+        Some("Canvas") => item["id"].as_str().and_then(|id| id.rsplit('/').next()).expect("a page").to_owned(),
+        _ => shown(item),
+    };
+    let items: Vec<String> = range["items"].as_array().expect("items").iter().map(item).collect();
+    format!("{}({})", range["label"]["none"][0].as_str().expect("a label"), items.join(" "))
+}
+
+#[test]
+fn an_outline_becomes_a_table_of_contents_that_later_runs_keep() {
+    let folder = TempDir::new().expect("a folder");
+    let input = book_with_outline(folder.path());
+    let structures = || {
+        let manifest = json(folder.path(), "manifests/book.json");
+        manifest["structures"].as_array().expect("ranges").iter().map(shown).collect::<Vec<_>>()
+    };
+    publish(folder.path(), &["--pdf-dpi=72"], &input);
+    assert_eq!(structures(), ["Part 1(1 Über(2 3))", "Part 2(4)"]);
+    let before = fs::read(folder.path().join("out/manifests/book.json")).expect("a manifest");
+    publish(folder.path(), &["--pdf-dpi=72"], &input);
+    assert_eq!(before, fs::read(folder.path().join("out/manifests/book.json")).expect("a manifest"));
+    // The manifest is written again from what is stored.
+    run(folder.path(), &["ingest", "--types=pdf", "--pdf-dpi=72", "--presentation=3,2"], &input);
+    assert_eq!(structures(), ["Part 1(1 Über(2 3))", "Part 2(4)"]);
+    let older = json(folder.path(), "presentation/2/manifests/book.json");
+    let labels: Vec<&Value> = older["structures"].as_array().expect("ranges").iter().map(|it| &it["label"]).collect();
+    assert!(labels.ends_with(&[&Value::from("Part 1"), &Value::from("Über"), &Value::from("Part 2")]), "{labels:?}");
 }

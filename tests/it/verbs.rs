@@ -1,11 +1,12 @@
 //! Commands and options beside publishing: `list`, `serve`, `bucket create`, `verify` of documents, `--embed`, `--slug`,
 //! the environment.
 
-use crate::support::faults::FaultServer;
+use crate::support::faults::{Fault, FaultServer, Refusal, Scope};
 use crate::support::host::Host;
 use crate::support::pictures::{file, png_file};
 use crate::support::program::{Run, program, run, run_well};
 use crate::support::s3::in_process;
+use hyper::Method;
 use serde_json::Value;
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -55,34 +56,66 @@ fn published_images_are_listed_with_size_objects_state_and_url() {
     assert_eq!((nothing.code, nothing.stderr.as_str()), (Some(0), "0 images\n"));
 }
 
+/// Responses of `iiif-publish serve out`.
+struct Served {
+    /// Host and port.
+    address: String,
+    answers: Vec<String>,
+    stderr: String,
+}
+
+impl Served {
+    fn by(folder: &Path, paths: &[&str]) -> Self {
+        let mut command = program();
+        command.current_dir(folder).args(["serve", "out", "--port=0"]);
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("built");
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().expect("piped")).read_line(&mut line).expect("an address");
+        let address = line.trim().trim_start_matches("http://").trim_end_matches('/').to_owned();
+        let get = |path: &&str| {
+            let mut stream = TcpStream::connect(&address).expect("it listens");
+            write!(stream, "GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n").expect("sent");
+            let mut answer = Vec::new();
+            stream.read_to_end(&mut answer).expect("answered");
+            String::from_utf8_lossy(&answer).into_owned()
+        };
+        let answers = paths.iter().map(get).collect();
+        child.kill().expect("running");
+        let output = child.wait_with_output().expect("ended");
+        Self { answers, stderr: String::from_utf8_lossy(&output.stderr).into_owned(), address }
+    }
+}
+
+#[test]
+fn the_site_of_a_folder_is_its_first_page() {
+    let folder = masters();
+    let ingest = [
+        "ingest",
+        "masters",
+        "--output=out",
+        "--public-url=https://example.org/iiif",
+        "--site",
+        "--site-name=Old maps",
+    ];
+    assert_eq!(run_in(folder.path(), &ingest).code, Some(0));
+    let Served { answers, .. } = Served::by(folder.path(), &["/", "/index.html"]);
+    assert!(answers[0].contains("Old maps") && answers[0] == answers[1], "{}", answers[0]);
+}
+
 #[test]
 fn a_folder_of_images_is_served_with_a_page() {
     let folder = masters();
     let ingest = ["ingest", "masters", "--output=out", "--public-url=https://example.org/iiif"];
     assert_eq!(run_in(folder.path(), &ingest).code, Some(0));
-    let mut command = program();
-    command.current_dir(folder.path()).args(["serve", "out", "--port=0"]);
-    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("built");
-    let mut line = String::new();
-    BufReader::new(child.stdout.take().expect("piped")).read_line(&mut line).expect("an address");
-    let address = line.trim().trim_start_matches("http://").trim_end_matches('/').to_owned();
-    let get = |path: &str| {
-        let mut stream = TcpStream::connect(&address).expect("it listens");
-        write!(stream, "GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n").expect("sent");
-        let mut answer = Vec::new();
-        stream.read_to_end(&mut answer).expect("answered");
-        String::from_utf8_lossy(&answer).into_owned()
-    };
-    let (page, info, manifest) = (get("/"), get("/maps/b/info.json"), get("/manifests/maps/b.json"));
-    child.kill().expect("running");
-    let output = child.wait_with_output().expect("ended");
+    let paths = ["/", "/maps/b/info.json", "/manifests/maps/b.json"];
+    let Served { address, answers, stderr } = Served::by(folder.path(), &paths);
+    let [page, info, manifest] = &answers[..] else { panic!("{answers:?}") };
     assert!(page.contains(&format!("http://{address}/a/info.json")) && page.contains("maps/b"), "it shows both images");
     let (head, info) = info.split_once("\r\n\r\n").expect("a head");
     let info: Value = serde_json::from_str(info).unwrap_or_else(|error| panic!("{head}: {error}"));
     assert_eq!((&info["id"], &info["width"]), (&format!("http://{address}/maps/b").into(), &310.into()));
     assert!(manifest.contains(&format!("http://{address}/maps/b/full/max/0/default.jpg")), "{manifest}");
     assert!(!page.contains("example.org") && !manifest.contains("example.org"), "all addresses are the server's");
-    let stderr = String::from_utf8_lossy(&output.stderr);
     assert!(stderr.contains("2 images published for https://example.org/iiif"), "{stderr}");
 
     let run = run_in(folder.path(), &["serve", "masters/a.png"]);
@@ -94,8 +127,14 @@ fn a_bucket_is_created_once() {
     let endpoint = format!("--endpoint-url={}", in_process().endpoint);
     let create = ["bucket", "create", "--bucket=created-by-a-test", &endpoint];
     assert!(run_well(create).starts_with("created `created-by-a-test` in "));
-    let again = run(create);
-    assert!(again.code == Some(1) && again.stderr.contains("could not create the bucket"), "{}", again.stderr);
+    let taken = run(create);
+    assert!(taken.code == Some(1) && taken.stderr.contains("choose another name"), "{}", taken.stderr);
+
+    let server = FaultServer::start();
+    server.fail(Fault::Answer(Refusal::BucketAlreadyOwnedByYou), Scope::always().of(&Method::PUT));
+    let endpoint = format!("--endpoint-url={}", server.endpoint());
+    let own = run_well(["bucket", "create", "--bucket=mine", &endpoint]);
+    assert_eq!(own, "`mine` already exists and is yours\n");
 }
 
 #[test]
@@ -209,6 +248,10 @@ fn options_come_from_the_environment_between_command_line_and_file() {
     let consent = run(&[("OUTPUT", "out"), ("PREFIX", "argument"), ("ID", "a"), ("YES", "true")], &["delete"]);
     assert!(consent.code == Some(2) && consent.stderr.contains("ignoring `IIIF_PUBLISH_YES`"), "{}", consent.stderr);
     assert!(folder.path().join("out/argument/a/info.json").is_file());
+    let misspelled =
+        run(&[("OUTPUT", "out"), ("PUBLICURL", "https://x.org"), ("SERVICE_HOST", "10.0.0.1")], &["plan", "a.png"]);
+    let hint = "`IIIF_PUBLISH_PUBLICURL` is not an option; did you mean `IIIF_PUBLISH_PUBLIC_URL`?";
+    assert!(misspelled.stderr.contains(hint) && !misspelled.stderr.contains("SERVICE_HOST"), "{}", misspelled.stderr);
     let elsewhere = run(&[("CONFIG", "nowhere.toml")], &["a.png"]);
     assert!(elsewhere.code == Some(2) && elsewhere.stderr.contains("nowhere.toml"), "{}", elsewhere.stderr);
 }

@@ -22,9 +22,13 @@ pub(super) async fn run(arguments: &Arguments, _: &Context) -> Result<Exit, Fata
     let mut settings = arguments.s3.settings(arguments.bucket.clone());
     settings.retry_for = Some(RETRY_FOR);
     let store = S3Store::connect(settings).await?;
-    store.create_bucket().await?;
+    let is_new = store.create_bucket().await?;
     let (bucket, region) = (&arguments.bucket, store.aws_region());
-    let exit = print(&format!("created `{bucket}` in {region}\n"));
+    let exit = if is_new {
+        print(&format!("created `{bucket}` in {region}\n"))
+    } else {
+        print(&format!("`{bucket}` already exists and is yours\n"))
+    };
     eprint_line(&format!(
         "to let everyone read it, run `iiif-publish bucket setup --bucket {bucket} --cors --public-read`"
     ));

@@ -1,5 +1,6 @@
 //! Options from one source: a configuration file or the environment.
 
+use super::similar::most_similar;
 use super::trust::{self, Origin};
 use super::{ConfigurationError, WITHOUT_FILE, argument, environment, has_somewhere, is_decided, is_flag, is_option};
 use clap::{Arg, ArgAction, ArgMatches, Command};
@@ -110,13 +111,11 @@ impl<'a> Layer<'a> {
     /// Returns the error for a key that isn't an option of a command, with a similar one.
     fn unknown(&self, command: &Command, key: &str, verb: Option<&str>) -> ConfigurationError {
         let Source::File(path) = self.source else { unreachable!("only names of options are looked up") };
-        let similarity = |name: &String| strsim::jaro_winkler(name, key);
         let of_site = |name: String| name.strip_prefix("site-").map(str::to_owned);
         let is_site = verb == Some(SITE);
         let names = keys(command).into_iter();
         let names: Vec<String> = if is_site { names.filter_map(of_site).collect() } else { names.collect() };
-        let similar = names.into_iter().max_by(|a, b| similarity(a).total_cmp(&similarity(b)));
-        let similar = similar.filter(|name| similarity(name) >= MIN_SIMILARITY);
+        let similar = most_similar(names, key, MIN_SIMILARITY);
         let (path, key, verb) = (path.to_owned(), key.to_owned(), verb.map(str::to_owned));
         ConfigurationError::Unknown { path, key, verb, similar }
     }

@@ -44,7 +44,7 @@ pub(super) struct Arguments {
     table: TableArguments,
     /// Make each folder an object with its images as pages, in natural order
     ///
-    /// The object is called like the folder. This applies to folders and lists; tables have a column `object`.
+    /// The object is named after the folder. This applies to folders and lists; tables have a column `object`.
     #[arg(long, value_name = "BY")]
     group: Option<Grouping>,
     /// Include only files that match, such as `**/*.tif`
@@ -55,7 +55,7 @@ pub(super) struct Arguments {
     /// Also publish files of these types in folders: avif, jxl, psd, … (or `all`)
     ///
     /// Types that a new version can read aren't added by default, because `atlas.psd` beside `atlas.tif` would be a second source of the
-    /// identifier `atlas`. Has no effect on files that are named by themselves, in a list or in a table.
+    /// identifier `atlas`. Has no effect on files named individually, in a list or in a table.
     #[arg(long, value_name = "TYPES", value_delimiter = ',', conflicts_with = "include")]
     types: Vec<ImageType>,
     /// Exclude files in folders that match PATTERN (repeatable)
@@ -116,7 +116,7 @@ struct DocumentArguments {
     /// The stream is `activity/all-changes.json`.
     #[arg(long)]
     activity: bool,
-    /// Set the collection's title [default: the present one]
+    /// Set the collection's title [default: keep the current title]
     ///
     /// A new collection without one is called `Collection`.
     #[arg(long, value_name = "TEXT")]

@@ -117,6 +117,21 @@ impl TableColumns {
         }
     }
 
+    /// Returns the metadata column for a column that is selected as metadata although its meaning isn't public, such as
+    /// a shelfmark used as an identifier.
+    pub(super) fn also_shown(&self, name: &str) -> Option<Column> {
+        let is_selected = matches!(self.metadata, MetadataColumns::Only(_));
+        let (base, language) = match Column::named(name) {
+            Column::Metadata(base, language) => (base, language),
+            _ => (name.to_owned(), None),
+        };
+        let is_private = match self.meaning(name) {
+            Column::Metadata(..) | Column::Hidden | Column::Unused => false,
+            meaning => meaning.public_name().is_none(),
+        };
+        (is_selected && is_private && self.metadata.has(name, &base)).then_some(Column::Metadata(base, language))
+    }
+
     /// Returns the first mapped column that `names` doesn't contain.
     pub(super) fn missing_mapping(&self, names: &[String]) -> Option<String> {
         let is_missing = |mapping: &&ColumnMapping| !names.iter().any(|name| is_same_name(&mapping.name, name));

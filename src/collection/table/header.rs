@@ -76,6 +76,8 @@ const OTHER_NAMES: &[(&str, &[&str])] = &[
 pub(super) struct Header {
     names: Vec<String>,
     columns: Vec<Column>,
+    /// Metadata columns for columns that are also shown as metadata.
+    also_shown: Vec<Option<Column>>,
     /// Index of the `source` column.
     source: usize,
 }
@@ -98,12 +100,14 @@ impl Header {
             let first = columns.iter().position(|other| other == column).unwrap_or(place);
             return Err(duplicate(place, &names[place], &names[first]));
         }
-        Ok(Self { names: names.to_vec(), columns, source })
+        let also_shown = names.iter().map(|name| settings.also_shown(name)).collect();
+        Ok(Self { names: names.to_vec(), columns, also_shown, source })
     }
 
-    /// Returns the names of all columns with their meanings.
+    /// Returns the names of all columns with their meanings. Metadata takes precedence over a meaning that isn't public.
     pub(super) fn columns(&self) -> impl Iterator<Item = (&str, &Column)> {
-        self.names.iter().map(String::as_str).zip(&self.columns)
+        let meanings = self.also_shown.iter().zip(&self.columns).map(|(also, column)| also.as_ref().unwrap_or(column));
+        self.names.iter().map(String::as_str).zip(meanings)
     }
 
     /// Pairs a row's values with their columns. Ignores trailing empty values, which spreadsheets tend to add.
@@ -118,8 +122,9 @@ impl Header {
         if let Some(place) = nameless {
             return Err(format!("column {} has a value, but no name in the header row", place + 1));
         }
-        let named = self.columns.iter().zip(&self.names).zip(values).filter(|((_, name), _)| !name.is_empty());
-        Ok(named.map(|((column, _), value)| (column.clone(), value)).collect())
+        let columns = self.columns.iter().zip(&self.also_shown).zip(&self.names).zip(values);
+        let named = columns.filter(|((_, name), _)| !name.is_empty());
+        Ok(named.flat_map(|(((column, also), _), value)| both(column, also.as_ref(), value)).collect())
     }
 
     /// Returns an error if a value seems to contain entire rows because they are enclosed by two stray quotes.
@@ -193,6 +198,12 @@ fn meant(name: &str, names: &[String]) -> Option<&'static str> {
     let is_free = |known: &str| known != "source" && !has(&Column::named(known));
     let known = OTHER_NAMES.iter().filter(|(known, _)| is_free(known));
     known.into_iter().find(|(_, others)| others.contains(&base)).map(|(known, _)| *known)
+}
+
+/// Pairs a value with its column, and with the metadata column that also shows it.
+fn both(column: &Column, also: Option<&Column>, value: String) -> impl Iterator<Item = (Column, String)> {
+    let also = also.map(|also| (also.clone(), value.clone()));
+    std::iter::once((column.clone(), value)).chain(also)
 }
 
 /// Returns the error message for a table without a `source` column.

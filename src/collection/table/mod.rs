@@ -219,7 +219,16 @@ impl<'a> Reader<'a> {
         self.note_format(Some(sheet.how));
         self.rows.hidden = sheet.hidden_rows;
         self.errors.extend(sheet.errors);
-        Ok(self.read_records(sheet.rows.into_iter().map(Ok), None)?)
+        let header_row = sheet.rows.iter().find(|row| !row.values.iter().all(String::is_empty)).map(|row| row.line);
+        let result = self.read_records(sheet.rows.into_iter().map(Ok), None);
+        // The wrong sheet, or a title above the table, looks like a table with the wrong columns.
+        let with_sheet = |error: RowError| match header_row {
+            Some(line) if line == error.line => {
+                RowError { reason: format!("{} ({})", error.reason, sheet.place), ..error }
+            }
+            _ => error,
+        };
+        Ok(result.map_err(with_sheet)?)
     }
 
     fn note_format(&mut self, format: Option<String>) {
@@ -262,7 +271,8 @@ impl<'a> Reader<'a> {
             if !line.trim().is_empty() {
                 let columns = self.table.columns;
                 for name in json_names(line) {
-                    self.publicity.add(&name, &columns.meaning(&name));
+                    let meaning = columns.also_shown(&name).unwrap_or_else(|| columns.meaning(&name));
+                    self.publicity.add(&name, &meaning);
                 }
                 self.add(number, parse_json_row(line, &self.table));
             }

@@ -23,7 +23,9 @@ pub(in crate::collection) enum Row {
 /// Parses a row in JSON format.
 pub(in crate::collection) fn parse_json_row(line: &str, table: &Table<'_>) -> Result<Option<Row>, String> {
     let json: Map<String, Value> = serde_json::from_str(line).map_err(|error| json_error(&error))?;
-    row(values_of(&json, |name| table.columns.meaning(name))?, table)
+    let mut values = values_of(&json, |name| table.columns.meaning(name))?;
+    values.extend(values_of(&json, |name| table.columns.also_shown(name).unwrap_or(Column::Unused))?);
+    row(values, table)
 }
 
 /// Returns a JSON row's column names.

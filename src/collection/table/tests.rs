@@ -167,6 +167,13 @@ fn columns_can_have_any_name() {
 }
 
 #[test]
+fn windows_paths_are_refused_with_a_hint() {
+    let errors = read_csv("source\nKarten\\Plan.tif\n").expect_err("a backslash");
+    let expected = "line 2: could not derive an identifier from `Karten\\Plan.tif`; write `/` instead of `\\` in paths";
+    assert_eq!(errors[0].to_string(), expected);
+}
+
+#[test]
 fn only_selected_metadata_is_public() {
     let text = "source,label,Date,Maker@de,Price\na.tif,A,1595,Anna,5 EUR\n";
     let only = |names: &[&str]| TableColumns {
@@ -182,6 +189,14 @@ fn only_selected_metadata_is_public() {
     let none = TableColumns { metadata: MetadataColumns::None, ..TableColumns::default() };
     let rows = read_columns(text, &none).expect("a row");
     assert!(rows.pages[0].description().metadata.is_empty());
+    let both = TableColumns { mappings: mapped(&["id=Price"]).mappings, ..only(&["Price"]) };
+    for text in [text, "{\"source\":\"a.tif\",\"label\":\"A\",\"Price\":\"5 EUR\"}\n"] {
+        let rows = read_columns(text, &both).expect("a row");
+        let entry = Metadata { label: texts([("none", "Price")]), value: texts([("none", "5 EUR")]) };
+        assert_eq!(rows.pages[0].description().metadata, [entry], "an identifier that is selected is shown, too");
+        assert_eq!(rows.pages[0].identifier.as_str(), "5 EUR");
+        assert!(rows.notes[0].starts_with("public columns of `table.csv`: `label`, `Price`"), "{:?}", rows.notes);
+    }
     let error = read_columns(text, &only(&["Datum", "Dat"])).map(|_| ()).expect_err("no such column");
     assert!(error.contains("has no column `Datum` to show as metadata; did you mean `Date`?"), "{error}");
 }

@@ -31,13 +31,26 @@ impl RangePath {
     /// Returns an error if an entry is empty or the path is too deep.
     pub(crate) fn parse(text: &str, language: Option<&str>) -> Result<Self, RangePathError> {
         let labels: Vec<&str> = text.split(SEPARATOR).map(str::trim).collect();
-        if labels.iter().any(|label| label.is_empty()) {
+        Self::from_labels(&labels, language)
+    }
+
+    /// Creates a path from labels in the given language, outermost first.
+    ///
+    /// # Errors
+    /// Returns an error if a label is empty or there are too many.
+    pub(crate) fn from_labels(labels: &[impl AsRef<str>], language: Option<&str>) -> Result<Self, RangePathError> {
+        if labels.iter().any(|label| label.as_ref().is_empty()) {
             return Err(RangePathError::Empty);
         }
         if labels.len() > MAX_DEPTH {
             return Err(RangePathError::TooDeep);
         }
-        Ok(Self(labels.into_iter().map(|label| LanguageMap::new(language, label)).collect()))
+        Ok(Self(labels.iter().map(|label| LanguageMap::new(language, label.as_ref())).collect()))
+    }
+
+    /// Creates a path from stored labels.
+    pub(super) fn from_stored(labels: Vec<LanguageMap>) -> Self {
+        Self(labels)
     }
 }
 

@@ -90,7 +90,7 @@ impl Pages {
         let page = ListPage {
             layout,
             t,
-            introduction: self.options.description.as_deref().filter(|_| is_first).map(Markup::of_text),
+            introduction: self.options.description.as_deref().filter(|_| is_first).map(Markup::of_setting),
             count: if is_first { t.object_count(count) } else { page_label.clone() },
             list,
             page_label,

@@ -20,6 +20,7 @@ mod index;
 mod labels;
 mod lexer;
 mod object;
+mod outline;
 mod page;
 mod predictor;
 mod recover;
@@ -35,6 +36,7 @@ mod xref;
 
 use super::page_list::PageList;
 use super::{DecodeError, Input, Opened, ReadOptions, Refusal, Warning, WarningCode};
+use crate::iiif::RangePath;
 use document::Document;
 use index::Index;
 use page::Page;
@@ -56,7 +58,9 @@ pub(super) fn open(file: Input, options: ReadOptions) -> Result<Opened, Refusal>
 
 /// Finds a file's pages.
 pub(super) fn pages(file: &Input) -> Result<Box<dyn PageList>, Refusal> {
-    Ok(Box::new(PdfPages::read(file)?))
+    let mut pages = PdfPages::read(file)?;
+    pages.read_outline(file);
+    Ok(Box::new(pages))
 }
 
 /// A file's pages.
@@ -65,6 +69,8 @@ struct PdfPages {
     tree: PageTree,
     /// Labels by page number, counting from 1.
     labels: HashMap<u32, Box<str>>,
+    /// Table of contents entries by page number, counting from 1.
+    ranges: HashMap<u32, Vec<RangePath>>,
 }
 
 impl PdfPages {
@@ -83,7 +89,13 @@ impl PdfPages {
         }
         let catalog = document.dictionary(&document.index.trailer, b"Root");
         let labels = labels::read(&document, &catalog, tree.count());
-        Ok(Self { index: Arc::clone(&document.index), tree, labels })
+        Ok(Self { index: Arc::clone(&document.index), tree, labels, ranges: HashMap::new() })
+    }
+
+    fn read_outline(&mut self, file: &Input) {
+        let document = Document::new(file.clone(), Arc::clone(&self.index));
+        let catalog = document.dictionary(&document.index.trailer, b"Root");
+        self.ranges = outline::read(&document, &catalog, &self.tree);
     }
 }
 
@@ -102,6 +114,10 @@ impl PageList for PdfPages {
 
     fn label(&self, page: u32) -> Option<&str> {
         self.labels.get(&page).map(AsRef::as_ref)
+    }
+
+    fn ranges(&self, page: u32) -> &[RangePath] {
+        self.ranges.get(&page).map_or(&[], Vec::as_slice)
     }
 
     fn open(&self, file: Input, page: u32, options: ReadOptions) -> Result<Opened, Refusal> {

@@ -89,6 +89,11 @@ impl PageTree {
         u32::try_from(self.pages.len()).unwrap_or(u32::MAX)
     }
 
+    /// Returns the object number and page number of each page. Page numbers start at 1.
+    pub(super) fn numbers(&self) -> impl Iterator<Item = (u32, u32)> {
+        self.pages.iter().map(|leaf| leaf.number).zip(1..)
+    }
+
     /// Returns a page's object number and attributes, including inherited attributes. Page numbers start at 1.
     pub(super) fn page(&self, document: &Document, page: u32) -> Option<(u32, Dictionary)> {
         let leaf = *self.pages.get(page.checked_sub(1)? as usize)?;

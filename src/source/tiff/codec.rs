@@ -6,6 +6,8 @@ use super::fax::FaxRows;
 use super::input::Extent;
 use super::jpeg::JpegRows;
 use super::tags::{self, Tags};
+#[cfg(feature = "webp")]
+use super::webp::{self, WebpRows};
 use crate::libjpeg::Components;
 use crate::source::lzw::LzwReader;
 use crate::source::packbits::PackBitsReader;
@@ -17,6 +19,9 @@ use std::sync::Arc;
 /// tables take up about 600 bytes.
 const MAX_TABLE_BYTES: u64 = 1 << 16;
 
+/// Maximum Zstandard window size in bytes. The default settings never use this much.
+const MAX_WINDOW_BYTES: u64 = 128 << 20;
+
 /// Compression used for an image's strips or tiles.
 #[derive(Clone)]
 pub(super) enum Codec {
@@ -25,6 +30,8 @@ pub(super) enum Codec {
     Deflate,
     PackBits,
     Zstandard,
+    #[cfg(feature = "webp")]
+    Webp,
     Jpeg(Jpeg),
     RunLength,
     Group3,
@@ -50,6 +57,10 @@ impl Codec {
             8 | 32946 => Self::Deflate,
             32773 => Self::PackBits,
             50000 => Self::Zstandard,
+            #[cfg(feature = "webp")]
+            50001 => Self::Webp,
+            #[cfg(not(feature = "webp"))]
+            50001 => return Err(Refusal::Disabled { what: "TIFF files with WebP compression", feature: "webp" }),
             other => return Err(Refusal::Unsupported(format!("a TIFF with {}", name_of(other)))),
         })
     }
@@ -79,6 +90,8 @@ impl Codec {
             Self::Deflate => Some("Deflate"),
             Self::PackBits => Some("PackBits"),
             Self::Zstandard => Some("Zstandard"),
+            #[cfg(feature = "webp")]
+            Self::Webp => Some("WebP"),
             Self::Jpeg(_) => Some("JPEG"),
             Self::RunLength => Some("CCITT run-length"),
             Self::Group3 | Self::Group3TwoDimensional => Some("CCITT Group 3"),
@@ -101,9 +114,24 @@ impl Codec {
         matches!(self, Self::RunLength | Self::Group3 | Self::Group3TwoDimensional | Self::Group4)
     }
 
-    /// Returns `true` if decompression needs a window of several megabytes.
-    pub(super) fn has_window(&self) -> bool {
-        matches!(self, Self::Zstandard)
+    /// Returns `true` if the compression only supports 8-bit RGB, with or without alpha.
+    pub(super) fn is_rgb(&self) -> bool {
+        match self {
+            #[cfg(feature = "webp")]
+            Self::Webp => true,
+            _ => false,
+        }
+    }
+
+    /// Returns the memory needed to decompress a strip or tile of this size, beyond buffers for its rows. All sizes are
+    /// in bytes.
+    pub(super) fn window_bytes(&self, chunk_bytes: u64) -> u64 {
+        match self {
+            Self::Zstandard => chunk_bytes.min(MAX_WINDOW_BYTES),
+            #[cfg(feature = "webp")]
+            Self::Webp => chunk_bytes.saturating_mul(webp::MEMORY_FACTOR),
+            _ => 0,
+        }
     }
 
     /// Returns the maximum number of bytes that one compressed byte can expand to, if there is a limit. A file that
@@ -117,6 +145,8 @@ impl Codec {
             Self::Deflate => Some(1032),
             // 128 bytes from two.
             Self::PackBits => Some(64),
+            #[cfg(feature = "webp")]
+            Self::Webp => None,
             Self::Zstandard
             | Self::Jpeg(_)
             | Self::RunLength
@@ -139,6 +169,8 @@ impl Codec {
             Self::Zstandard => {
                 Box::new(Checked(zstd::Decoder::with_buffer(buffered(extent))?.single_frame(), shape.surplus_bytes))
             }
+            #[cfg(feature = "webp")]
+            Self::Webp => Box::new(WebpRows::open(extent, shape)?),
             Self::Jpeg(jpeg) => Box::new(JpegRows::open(jpeg, extent, shape)?),
             Self::RunLength => Box::new(CodedRows::new(RowCoding::RunLength, extent, shape)?),
             Self::Group3TwoDimensional => Box::new(CodedRows::new(RowCoding::TwoDimensional, extent, shape)?),
@@ -158,7 +190,6 @@ fn name_of(compression: u16) -> String {
         34887 => "LERC",
         34892 => "lossy DNG",
         34925 => "LZMA",
-        50001 => "WebP",
         50002 | 52546 => "JPEG XL",
         other => return format!("the unknown compression {other}"),
     };

@@ -22,9 +22,6 @@ use std::sync::{Arc, OnceLock};
 /// Maximum number of samples per pixel. Files with more contain measurements rather than pictures.
 const MAX_SAMPLES: u16 = 64;
 
-/// Maximum Zstandard window size in bytes. The default settings never use this much.
-const MAX_WINDOW_BYTES: u64 = 128 << 20;
-
 /// Everything needed to decode an image.
 pub(super) struct Image {
     pub(super) input: Arc<TiffInput>,
@@ -146,10 +143,10 @@ impl Image {
         packed_row_bytes(self.chunks.width, self.subsampling, &self.predictor_decoder)
     }
 
-    /// Returns the size of a strip or tile's decompression windows in bytes, across all planes.
+    /// Returns the memory needed to decompress a strip or tile in bytes, across all planes.
     pub(super) fn window_bytes(&self) -> u64 {
         let bytes = self.packed_row_bytes().saturating_mul(self.chunks.height.into());
-        if self.codec.has_window() { bytes.min(MAX_WINDOW_BYTES) * self.planes.len() as u64 } else { 0 }
+        self.codec.window_bytes(bytes).saturating_mul(self.planes.len() as u64)
     }
 
     /// Returns `true` if decoded rows don't need unpacking or mapping.
@@ -207,6 +204,9 @@ impl Layout {
         }
         if codec.is_bilevel() && (bits, samples) != (1, 1) {
             return Err(Refusal::Decode("its compression supports only black-and-white pixels".into()));
+        }
+        if codec.is_rgb() && (bits != 8 || is_planar || photometric != Photometric::Rgb || !matches!(samples, 3 | 4)) {
+            return Err(Refusal::Decode("its compression supports only 8-bit RGB".into()));
         }
         if is_ycbcr && (is_planar || samples != 3) {
             return Err(unsupported("YCbCr pixels in planes, or with more samples"));

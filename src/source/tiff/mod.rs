@@ -36,6 +36,8 @@ mod strips;
 mod structure;
 mod tags;
 mod unpack;
+#[cfg(feature = "webp")]
+mod webp;
 mod ycbcr;
 
 use super::metadata::{MAX_PROFILE_BYTES, MAX_XMP_BYTES, Metadata, orientation_from_tag};

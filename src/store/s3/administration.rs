@@ -92,11 +92,12 @@ impl S3Store {
         super::is_aws(&self.url.to_string())
     }
 
-    /// Creates the bucket in the [region](Self::aws_region) of the settings. Requires `s3:CreateBucket`.
+    /// Creates the bucket in the [region](Self::aws_region) of the settings. Requires `s3:CreateBucket`. Returns `false`
+    /// if the bucket already exists and belongs to the same owner. The first region of AWS reports it as created.
     ///
     /// # Errors
     /// Returns an error if the store refuses, for example because the name is taken.
-    pub async fn create_bucket(&self) -> Result<(), StoreError> {
+    pub async fn create_bucket(&self) -> Result<bool, StoreError> {
         let region = self.aws_region();
         // S3 has no name for its first region here, and other stores ignore the region or have only one.
         let is_elsewhere = self.is_aws() && region != "us-east-1";
@@ -106,7 +107,11 @@ impl S3Store {
         });
         let create = self.client.create_bucket().bucket(&self.bucket).set_create_bucket_configuration(location);
         let action = || format!("could not create the bucket `{}`", self.bucket);
-        create.send().await.map(drop).map_err(|error| self.failed(action(), &error))
+        match create.send().await {
+            Ok(_) => Ok(true),
+            Err(error) if error.code() == Some("BucketAlreadyOwnedByYou") => Ok(false),
+            Err(error) => Err(self.failed(action(), &error)),
+        }
     }
 
     /// Returns the bucket's region, if the store reports it. Doesn't require any permissions.

@@ -40,6 +40,11 @@ fn hint<E: ProvideErrorMetadata>(error: &SdkError<E>) -> Option<&'static str> {
             "check the secret key (AWS_SECRET_ACCESS_KEY or the profile): it does not belong to the access key",
         );
     }
+    if matches!(code, "BucketAlreadyExists" | "InvalidBucketName") {
+        return Some(
+            "choose another name: 3 to 63 lowercase letters, digits and hyphens, not used by any other account",
+        );
+    }
     (code == "InvalidRequest" && asks_for_checksums).then_some(
         "the bucket has Object Lock, which requires checksums: pass `--checksums when-supported` or use another bucket",
     )

@@ -18,7 +18,7 @@ fn unsupported_features_are_named_in_the_error() {
         (34887, "LERC"),
         (34925, "LZMA"),
         (34712, "JPEG 2000"),
-        (50001, "WebP"),
+        (50001, "only 8-bit RGB"),
         (50002, "JPEG XL"),
         (34661, "JBIG"),
         (777, "unknown compression 777"),

@@ -53,6 +53,8 @@ pub(super) struct SheetRows {
     pub(super) errors: Vec<RowError>,
     /// User-visible description of the format and sheet.
     pub(super) how: String,
+    /// User-visible description of the sheet, for errors.
+    pub(super) place: String,
     /// Number of hidden rows that contain values.
     pub(super) hidden_rows: u64,
 }
@@ -75,7 +77,7 @@ pub(super) fn read(bytes: &[u8], sheet: Option<&str>) -> Result<SheetRows, Refus
 
 fn xlsx(bytes: &[u8], package: &mut Package<'_>, wanted: Option<&str>) -> Result<SheetRows, Refused> {
     let mut workbook = Xlsx::new(Cursor::new(bytes)).map_err(|error| Refused::damaged(&error))?;
-    let (name, how) = chosen(workbook.sheets_metadata(), wanted, ".xlsx")?;
+    let (name, place) = chosen(workbook.sheets_metadata(), wanted)?;
     let marks = hidden::read_xlsx(package, &name)?;
     let mut reader = workbook.worksheet_cells_reader(&name).map_err(|error| Refused::damaged(&error))?;
     let widths: Vec<usize> = reader.styles().iter().map(values::zero_padding).collect();
@@ -84,7 +86,7 @@ fn xlsx(bytes: &[u8], package: &mut Package<'_>, wanted: Option<&str>) -> Result
         let width = widths.get(style).copied().unwrap_or(0);
         cells.put(cell.get_position(), values::text(cell.get_value(), width))?;
     }
-    Ok(cells.finish(&how))
+    Ok(cells.finish(".xlsx", place))
 }
 
 fn ods(bytes: &[u8], package: &mut Package<'_>, wanted: Option<&str>) -> Result<SheetRows, Refused> {
@@ -94,7 +96,7 @@ fn ods(bytes: &[u8], package: &mut Package<'_>, wanted: Option<&str>) -> Result<
         calamine::OdsError::Password => Refused::new("is password-protected", "save it without a password"),
         error => Refused::damaged(&error),
     })?;
-    let (name, how) = chosen(workbook.sheets_metadata(), wanted, ".ods")?;
+    let (name, place) = chosen(workbook.sheets_metadata(), wanted)?;
     let mut cells = Cells::new(hidden::read_ods(package, Some(&name))?);
     let range = workbook.worksheet_range(&name).map_err(|error| Refused::damaged(&error))?;
     let (first_row, first_column) = range.start().unwrap_or_default();
@@ -106,7 +108,7 @@ fn ods(bytes: &[u8], package: &mut Package<'_>, wanted: Option<&str>) -> Result<
         };
         cells.put(position, text)?;
     }
-    Ok(cells.finish(&how))
+    Ok(cells.finish(".ods", place))
 }
 
 fn index(number: usize) -> u32 {
@@ -114,7 +116,7 @@ fn index(number: usize) -> u32 {
 }
 
 /// Selects a sheet. Returns its name and a user-visible description.
-fn chosen(sheets: &[Sheet], wanted: Option<&str>, format: &str) -> Result<(String, String), Refused> {
+fn chosen(sheets: &[Sheet], wanted: Option<&str>) -> Result<(String, String), Refused> {
     let is_visible = |sheet: &&Sheet| sheet.visible == SheetVisible::Visible && sheet.typ == SheetType::WorkSheet;
     let visible: Vec<&Sheet> = sheets.iter().filter(is_visible).collect();
     let names = || visible.iter().map(|sheet| format!("`{}`", sheet.name)).collect::<Vec<_>>().join(", ");
@@ -136,7 +138,7 @@ fn chosen(sheets: &[Sheet], wanted: Option<&str>, format: &str) -> Result<(Strin
     } else {
         String::new()
     };
-    Ok((sheet.name.clone(), format!("{format}, sheet `{}`{others}", sheet.name)))
+    Ok((sheet.name.clone(), format!("sheet `{}`{others}", sheet.name)))
 }
 
 /// A sheet's visible cells.
@@ -202,7 +204,7 @@ impl Cells {
     }
 
     /// Returns all rows, padded to the length of the first one.
-    fn finish(mut self, how: &str) -> SheetRows {
+    fn finish(mut self, format: &str, place: String) -> SheetRows {
         for name in std::mem::take(&mut self.marks.uncomputed) {
             let Some((row, column)) = values::position(&name) else { continue };
             if self.marks.rows.contains(&row) || self.marks.columns.contains(&column) {
@@ -226,7 +228,13 @@ impl Cells {
             (_, 0) => ", without hidden rows",
             _ => ", without hidden rows and columns",
         };
-        SheetRows { rows, errors: self.errors, how: format!("{how}{left_out}"), hidden_rows: self.hidden_rows }
+        SheetRows {
+            rows,
+            errors: self.errors,
+            how: format!("{format}, {place}{left_out}"),
+            place,
+            hidden_rows: self.hidden_rows,
+        }
     }
 }
 

@@ -1,7 +1,9 @@
 //! Tests for small and malicious spreadsheets that are created in memory.
 
 use super::*;
+use crate::collection::table::{self, Table, TableError};
 use std::io::Write;
+use std::path::Path;
 use zip::ZipWriter;
 use zip::write::SimpleFileOptions;
 
@@ -109,6 +111,17 @@ fn xlsx_is_read_without_hidden_cells() {
     assert_eq!((sheet.hidden_rows, sheet.how.as_str()), (1, ".xlsx, sheet `Maps`, without hidden rows and columns"));
     assert!(refused(&file, Some("Notes")).contains("hidden"));
     assert!(refused(&file, Some("Karten")).contains("only `Maps`, `More`"));
+}
+
+#[test]
+fn a_wrong_header_names_the_sheet() {
+    let title = format!("<sheetData><row r='2'>{}</row></sheetData>", cell("A2", "Our maps"));
+    let table = Table::new("maps.xlsx", Path::new("masters"));
+    let error = table::read(&xlsx_file(&title)[..], table).map(|_| ()).expect_err("no `source`");
+    let TableError::Rows(errors) = error else { panic!("{error:?}") };
+    let error = errors[0].to_string();
+    assert!(error.starts_with("row 2: column `source` is missing; the table has `Our maps`"), "{error}");
+    assert!(error.ends_with("(sheet `Maps` (not `More`: see `--sheet`))"), "{error}");
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! Canvases and their pictures.
 
 use super::Texts;
+use super::range::CANVAS_TYPE;
 use crate::iiif::geometry::Size;
 use crate::iiif::physical_scale::PhysicalScale;
 use crate::iiif::plan::ApiVersion;
@@ -88,7 +89,7 @@ impl<'a> From<&'a Canvas> for CanvasV3<'a> {
         let page = AnnotationPage { id: format!("{id}/page"), r#type: "AnnotationPage", items: [annotation] };
         Self {
             id,
-            r#type: "Canvas",
+            r#type: CANVAS_TYPE,
             label: Texts::unless_empty(label),
             summary: Texts::unless_empty(summary),
             width: size.width(),

@@ -5,6 +5,9 @@ use crate::iiif::presentation::range::RangeItem;
 use crate::iiif::presentation::{Canvas, Manifest, Range};
 use serde::Serialize;
 
+/// Value of `type` for canvases.
+pub(super) const CANVAS_TYPE: &str = "Canvas";
+
 /// Reference to a canvas in the same manifest.
 #[derive(Serialize)]
 pub(super) struct CanvasReference<'a> {
@@ -14,7 +17,7 @@ pub(super) struct CanvasReference<'a> {
 
 impl<'a> CanvasReference<'a> {
     pub(super) fn new(canvas: &'a Canvas) -> Self {
-        Self { id: &canvas.id, r#type: "Canvas" }
+        Self { id: &canvas.id, r#type: CANVAS_TYPE }
     }
 }
 

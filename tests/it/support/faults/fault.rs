@@ -105,6 +105,8 @@ pub enum Refusal {
     AccessDenied,
     /// 404 `NoSuchBucket`.
     NoSuchBucket,
+    /// 409 `BucketAlreadyOwnedByYou`.
+    BucketAlreadyOwnedByYou,
     /// 301 `PermanentRedirect`, with the region of the bucket in `x-amz-bucket-region`.
     PermanentRedirect(&'static str),
     /// 307 `TemporaryRedirect`, with the target URL in `Location`.
@@ -125,6 +127,7 @@ impl Refusal {
             Self::ServiceUnavailable => (503, "ServiceUnavailable", "Please reduce your request rate."),
             Self::TooManyRequests => (429, "TooManyRequests", "Reduce your concurrent request rate."),
             Self::RequestTimeout => (400, "RequestTimeout", "Your socket connection to the server was not read from."),
+            Self::BucketAlreadyOwnedByYou => (409, "BucketAlreadyOwnedByYou", "You already own it."),
             Self::RequestTimeTooSkewed => {
                 (403, "RequestTimeTooSkewed", "The difference between the times is too large.")
             }
