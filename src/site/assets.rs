@@ -65,7 +65,7 @@ impl Assets {
         let mut sources: Vec<String> = images.map(origin).collect();
         sources.sort();
         sources.dedup();
-        let sources: String = sources.iter().map(|source| format!(" {source}")).collect();
+        let sources = sources.iter().fold(String::new(), |all, source| all + " " + source);
         self.policy.replacen("; connect-src", &format!("{sources}; connect-src"), 1)
     }
 

@@ -24,6 +24,9 @@ const MIN_DOWNLOAD: u32 = 400;
 /// Longer side of the largest picture that is shown on a lower stage, in pixels.
 const SMALL_SIDE: u32 = 500;
 
+/// Height of the picture on the stage, in percent of the window's height.
+const STAGE_HEIGHT: f64 = 64.0;
+
 struct Entry {
     label: Value,
     values: Vec<Value>,
@@ -102,34 +105,25 @@ impl Pages {
         let place = Place::below(depth, &self.destination);
         let (t, language, description) = (self.texts(), self.language(), &object.description);
         let title = self.title(object);
-        let mut layout = self.layout(&place, &object_path(&object.identifier), title.text.clone(), "article")?;
-        let summary = values(&description.summary, language);
-        layout.description = shortened(summary.first().map_or(&title.text, |value| &value.text));
-        layout.image = self.preview(object);
         let references = References::new(description, language);
-        layout.data = self.object_data(object, &layout, &title, shown, &references);
-        layout.policy = self.assets.policy_with(references.logos());
+        let layout = self.object_layout(object, &place, &title, shown, &references)?;
         let images = self.page_views(object, &place);
-        let links: Vec<PageLink> =
-            images.iter().map(|page| PageLink { href: &page.href, label: &page.label }).collect();
-        let contents = Contents::new(&object.contents, &links, language);
-        let count = object.images.len();
         let direction = direction(description.viewing_direction);
         let page = ObjectPage {
             others: other_titles(&description.label, &title),
-            summary,
+            summary: values(&description.summary, language),
             metadata: self.entries(&description.metadata),
             credit: self.credit(object),
             rights: rights_of(object),
             references,
-            contents,
+            contents: contents(object, &images, language),
             cited: title.text.trim_end_matches('.').to_owned(),
             manifest: place.link(&format!("{}/{}.json", Destination::MANIFESTS, object.identifier)),
             viewer: place.link(&self.assets.viewer.path),
             direction,
             strip_dir: if direction == "right-to-left" { "rtl" } else { "ltr" },
-            is_paged: count > 1 && matches!(description.behavior, None | Some(Behavior::Paged)),
-            start: if object.start < count { object.start + 1 } else { 1 },
+            is_paged: images.len() > 1 && matches!(description.behavior, None | Some(Behavior::Paged)),
+            start: if object.start < images.len() { object.start + 1 } else { 1 },
             is_small: object.images.iter().all(|image| image.size.longer_side() < SMALL_SIDE),
             images,
             first: self.first(first, &title, &place),
@@ -141,6 +135,23 @@ impl Pages {
             title,
         };
         Ok(Some(page.render().expect("writing to a string does not fail")))
+    }
+
+    fn object_layout(
+        &self,
+        object: &SiteObject,
+        place: &Place,
+        title: &Value,
+        shown: &SiteImage,
+        references: &References,
+    ) -> Result<Layout, KeyError> {
+        let mut layout = self.layout(place, &object_path(&object.identifier), title.text.clone(), "article")?;
+        let summary = values(&object.description.summary, self.language());
+        layout.description = shortened(summary.first().map_or(&title.text, |value| &value.text));
+        layout.image = self.preview(object);
+        layout.data = self.object_data(object, &layout, title, shown, references);
+        layout.policy = self.assets.policy_with(references.logos());
+        Ok(layout)
     }
 
     /// Returns all metadata entries that have values.
@@ -223,7 +234,9 @@ impl Pages {
         let last = all.last().map(|picture| picture.path.as_str()).unwrap_or_default();
         let alt = title(&image.alt, self.language(), "");
         let alt = if alt.text.is_empty() { object_title.clone() } else { alt };
-        First { href: format!("{base}/{last}"), picture: source(&base, &all, String::new(), usual), alt }
+        let (width, height) = (f64::from(image.size.width()), f64::from(image.size.height()));
+        let sizes = format!("min(100vw, {:.0}vh)", width / height * STAGE_HEIGHT);
+        First { href: format!("{base}/{last}"), picture: source(&base, &all, sizes, usual), alt }
     }
 
     fn downloads(&self, image: &SiteImage, place: &Place) -> Vec<Download> {
@@ -238,6 +251,11 @@ impl Pages {
         useful.retain(|picture| picture.size.longer_side() >= MIN_DOWNLOAD);
         largest.into_iter().chain(useful.into_iter().rev()).map(download).collect()
     }
+}
+
+fn contents(object: &SiteObject, pages: &[PageView], language: &str) -> Option<Contents> {
+    let links: Vec<PageLink> = pages.iter().map(|page| PageLink { href: &page.href, label: &page.label }).collect();
+    Contents::new(&object.contents, &links, language)
 }
 
 /// Returns a link to an object's rights statement if it's a URL.
