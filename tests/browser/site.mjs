@@ -138,7 +138,7 @@ for (const colorScheme of ['light', 'dark']) {
     for (const path of ['index.html', 'index.html?q=o', 'objects/rome/index.html', 'objects/book/index.html', 'objects/hostile/index.html']) {
       const name = `axe, ${colorScheme}, ${viewport.width} pixels, ${path}`;
       await walk(name, path, { colorScheme, viewport }, async (page, _, context) => {
-        if (path.startsWith('objects')) await isOpen(page); else await page.waitForSelector('#facets:not([hidden])', { state: 'attached' });
+        if (path.startsWith('objects')) await isOpen(page); else await page.waitForSelector('#facets details', { state: 'attached' });
         if (viewport === PHONE && !path.startsWith('objects')) await page.getByRole('button', { name: 'Filter' }).click();
         // The policy of the page forbids scripts that are added to it.
         await (await context.newCDPSession(page)).send('Runtime.evaluate', { expression: AXE });

@@ -34,6 +34,7 @@ const encoded = (path) => path.split("/").map((part) => encodeURIComponent(part)
 /* ---- Search ------------------------------------------------------------------------------------------------------- */
 
 const RESULTS = 30; // objects to show at a time
+const FIRST_RESULTS = 8; // objects to show before the rest of their records has loaded
 const VALUES = 8; // values to show per facet before expanding it
 
 // These rules must match those used to build the index.
@@ -112,8 +113,8 @@ class Index {
 
   /** Returns all documents in a shard that contain the words, each with its number, score, position by title and facet values. */
   async search(shard, words, needsColumns) {
-    const found = await Promise.all(words.map((word) => this.documents(shard, word)));
-    const columns = needsColumns ? await this.file(shard.columns) : null;
+    const loading = words.map((word) => this.documents(shard, word));
+    const [columns, ...found] = await Promise.all([needsColumns ? this.file(shard.columns) : null, ...loading]);
     let documents = [];
     if (found.length) {
       found.sort((a, b) => a.size - b.size);
@@ -143,7 +144,7 @@ function card([id, title, lang, dir, base, sizes, pages, caption]) {
   const ratio = Math.min(3, Math.max(0.5, sizes[0][0] / sizes[0][1]));
   const source = (size) => `${base.includes("://") ? "" : root}${base}/full/${size[0]},${size[1]}/0/default.jpg`;
   const picture = element("img", {
-    src: source(sizes[0]), srcset: sizes.map((size) => `${source(size)} ${size[0]}w`).join(", "), sizes: `${Math.round(ratio * 260)}px`,
+    src: source(sizes[0]), srcset: sizes.map((size) => `${source(size)} ${size[0]}w`).join(", "), sizes: `(max-width: 52rem) ${Math.round(ratio * 170)}px, ${Math.round(ratio * 220)}px`,
     width: sizes[0][0], height: sizes[0][1], alt: "", loading: "lazy", decoding: "async",
   });
   const frame = element("span", { class: "frame" }, picture);
@@ -277,13 +278,16 @@ class List {
   }
 
   async append(index, found, run) {
-    const next = found.slice(0, RESULTS);
-    const records = await Promise.all(next.map((result) => index.record(result)));
-    if (run !== this.run) return;
-    const cards = records.map(card);
-    const begins = at("grid").children.length > 0;
-    at("grid").append(...cards);
-    if (begins) cards[0]?.querySelector("a").focus();
+    const loading = found.slice(0, RESULTS).map((result) => index.record(result));
+    loading.forEach((record) => record.catch(() => {}));
+    let isContinued = at("grid").children.length > 0;
+    for (const part of [loading.slice(0, FIRST_RESULTS), loading.slice(FIRST_RESULTS)]) {
+      const cards = (await Promise.all(part)).map(card);
+      if (run !== this.run) return;
+      at("grid").append(...cards);
+      if (isContinued) cards[0]?.querySelector("a").focus();
+      isContinued = false;
+    }
     at("more")?.remove();
     const rest = found.slice(RESULTS);
     if (rest.length) {
