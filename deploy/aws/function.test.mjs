@@ -31,6 +31,7 @@ test('a base URI leads to info.json', () => {
 test('identifiers with dots, and characters that are encoded, stay what they are', () => {
   redirects('/ms-1/f.2r', '/ms-1/f.2r/info.json');
   redirects('/scan.tif', '/scan.tif/info.json');
+  redirects('/web-site/plan.svg', '/web-site/plan.svg/info.json');
   redirects('/%C3%9Cn%20i', '/%C3%9Cn%20i/info.json');
 });
 
@@ -43,6 +44,10 @@ test('what is stored is served', () => {
   passes('/maps/viewer.html');
   passes('/collection.json');
   passes('/collections/2.json');
+  passes('/maps/sitemap.xml');
+  passes('/site/0f3a.css');
+  passes('/maps/site/0f3a.js');
+  passes('/site/logo-0f3a.svg');
   passes('/');
 });
 
