@@ -210,13 +210,19 @@ impl Presentation {
             base_uri: published.base_uri.clone(),
             size: published.size,
             label: page_label(published.page, description, number),
+            alt: description.alt.clone(),
         };
         let images = pages.iter().zip(&descriptions).zip(1..).map(image).collect();
+        let started = pages.iter().find_map(|published| published.page.start.as_ref());
+        let start = started.and_then(|start| pages.iter().position(|page| page.page.identifier == *start));
+        let contents = contents(descriptions.iter().map(|description| description.ranges.clone()));
         Some(SiteObject {
             identifier: first.page.object.clone(),
             description: object_description(pages, descriptions),
             images,
             thumbnail: thumbnail.unwrap_or(0),
+            start: start.unwrap_or(0),
+            contents,
         })
     }
 
@@ -225,9 +231,9 @@ impl Presentation {
         let first = rows.first()?;
         let image = |canvas: StoredCanvas| {
             let label = canvas.label.map(|label| LanguageMap::new(None, label)).unwrap_or_default();
-            Some(SiteImage { base_uri: canvas.base_uri?, size: canvas.size, label })
+            Some(SiteImage { base_uri: canvas.base_uri?, size: canvas.size, label, alt: LanguageMap::default() })
         };
-        let images: Vec<SiteImage> = PresentationVersion::canvases(body)?.into_iter().filter_map(image).collect();
+        let mut images: Vec<SiteImage> = PresentationVersion::canvases(body)?.into_iter().filter_map(image).collect();
         let any_size = Size::new(1, 1).ok()?;
         let pages: Vec<ManifestPage> = rows
             .iter()
@@ -235,13 +241,23 @@ impl Presentation {
             .collect();
         let named = rows.iter().find_map(|page| page.thumbnail.as_ref());
         let thumbnail = named.and_then(|named| rows.iter().position(|page| page.identifier == *named));
-        let descriptions = pages.iter().map(|published| published.page.description()).collect();
+        let descriptions: Vec<Description> = pages.iter().map(|published| published.page.description()).collect();
+        // A row can stand for several pages of a file. Then the pages can't be told apart by their rows.
+        let (mut start, mut ranges) = (None, Vec::new());
+        if descriptions.len() == images.len() {
+            let started = rows.iter().find_map(|page| page.start.as_ref());
+            start = started.and_then(|started| rows.iter().position(|page| page.identifier == *started));
+            ranges = contents(descriptions.iter().map(|description| description.ranges.clone()));
+            images.iter_mut().zip(&descriptions).for_each(|(image, row)| image.alt = row.alt.clone());
+        }
         let (identifier, description) = (first.object.clone(), object_description(&pages, descriptions));
         (!images.is_empty()).then_some(SiteObject {
             identifier,
             description,
             images,
             thumbnail: thumbnail.unwrap_or(0),
+            start: start.unwrap_or(0),
+            contents: ranges,
         })
     }
 

@@ -60,6 +60,15 @@ impl Assets {
         }
     }
 
+    /// Returns the policy for a page that also shows these images from elsewhere.
+    pub(super) fn policy_with<'a>(&self, images: impl Iterator<Item = &'a str>) -> String {
+        let mut sources: Vec<String> = images.map(origin).collect();
+        sources.sort();
+        sources.dedup();
+        let sources = sources.iter().fold(String::new(), |all, source| all + " " + source);
+        self.policy.replacen("; connect-src", &format!("{sources}; connect-src"), 1)
+    }
+
     pub(super) fn logo_link(&self, place: &Place) -> Option<String> {
         match self.logo.as_ref()? {
             LogoFile::Url(url) => Some(url.clone()),
@@ -159,5 +168,15 @@ mod tests {
             "{policy}"
         );
         assert!(!policy.contains("unsafe"), "{policy}");
+    }
+
+    #[test]
+    fn a_page_allows_the_logos_that_it_shows() {
+        let url: PublicUrl = "https://example.org/iiif".parse().expect("a URL");
+        let assets = Assets::new(&SiteOptions::default(), &url);
+        assert_eq!(assets.policy_with([].into_iter()), assets.policy);
+        let logos = ["https://logos.example/a.png", "https://logos.example/b.png"];
+        let policy = assets.policy_with(logos.into_iter());
+        assert!(policy.contains(" https://example.org https://logos.example; connect-src 'self'"), "{policy}");
     }
 }

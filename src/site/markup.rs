@@ -35,24 +35,49 @@ impl Markup {
 
     /// Converts a setting to HTML. Unlike a value, it may contain elements anywhere.
     pub(super) fn of_setting(text: &str) -> Self {
-        if text.contains('<') { Self(sanitized(text)) } else { Self::of_value(text) }
+        if has_elements(text) { Self(sanitized(text)) } else { Self::of_value(text) }
     }
 }
 
-/// Returns a value as plain text. Removes all elements if the value is HTML.
+/// Returns a value as plain text. Removes all elements if the value is HTML, and replaces characters that can't be
+/// shown.
 pub(super) fn plain_text(value: &str) -> String {
-    if !is_html(value) {
-        return value.to_owned();
-    }
+    if is_html(value) { text_of(value) } else { value.chars().filter_map(shown).collect() }
+}
+
+/// Returns a setting as plain text.
+pub(super) fn setting_text(text: &str) -> String {
+    if has_elements(text) { text_of(text) } else { plain_text(text) }
+}
+
+/// Returns the text of HTML.
+fn text_of(html: &str) -> String {
     let mut text = String::new();
-    for token in Tokens::of(value) {
+    for token in Tokens::of(html) {
         match token {
             Token::Text(part) => text.push_str(&unescaped(part)),
             Token::Start { name, .. } | Token::End(name) if matches!(&*name, "br" | "p") => text.push(' '),
             Token::Start { .. } | Token::End(_) => {}
         }
     }
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
+    text.split_whitespace().collect::<Vec<_>>().join(" ").chars().filter_map(shown).collect()
+}
+
+/// Returns the character to show for a character of a text, if any. HTML can't represent control characters. Overrides
+/// of the writing direction are removed, because they could make a text look like another one, or a URL like that of
+/// another site.
+fn shown(character: char) -> Option<char> {
+    match character {
+        '\0'..='\x08' | '\x0b'..='\x1f' | '\x7f'..='\u{9f}' => Some('\u{fffd}'),
+        '\u{202d}' | '\u{202e}' => None,
+        other => Some(other),
+    }
+}
+
+/// Returns `true` if the text has one of the allowed elements.
+fn has_elements(text: &str) -> bool {
+    let is_allowed = |name: &str| ELEMENTS.contains(&name);
+    Tokens::of(text).any(|token| matches!(token, Token::Start { name, .. } if is_allowed(&name)))
 }
 
 fn is_html(value: &str) -> bool {
@@ -63,15 +88,13 @@ fn is_html(value: &str) -> bool {
 /// Escapes text for use in HTML content and quoted attributes.
 pub(super) fn escaped(text: &str) -> String {
     let mut html = String::with_capacity(text.len());
-    for character in text.chars() {
+    for character in text.chars().filter_map(shown) {
         match character {
             '&' => html.push_str("&amp;"),
             '<' => html.push_str("&lt;"),
             '>' => html.push_str("&gt;"),
             '"' => html.push_str("&quot;"),
             '\'' => html.push_str("&#39;"),
-            // HTML can't represent these characters.
-            '\0'..='\x08' | '\x0b'..='\x1f' | '\x7f'..='\u{9f}' => html.push('\u{fffd}'),
             other => html.push(other),
         }
     }
@@ -292,6 +315,7 @@ mod tests {
             ("javascript:alert(1)", "javascript:alert(1)"),
             ("https://example.org/\" onmouseover=\"x", "https://example.org/&quot; onmouseover=&quot;x"),
             ("\u{1}\u{7f}", "\u{fffd}\u{fffd}"),
+            ("\u{202e}gro.elpmaxe", "gro.elpmaxe"),
         ] {
             assert_eq!(Markup::of_value(value).to_string(), html, "{value}");
         }
@@ -303,6 +327,9 @@ mod tests {
         let link = "<a href=\"https://example.org/imprint\">Imprint</a>";
         assert_eq!(html(&format!("Archive & library · {link}")), format!("Archive &amp; library · {link}"));
         assert_eq!(html("Archive & library"), "Archive &amp; library");
+        assert_eq!(html("1 < 2 & 3 > 2"), "1 &lt; 2 &amp; 3 &gt; 2");
+        assert_eq!(setting_text("A <b>bold</b> archive"), "A bold archive");
+        assert_eq!(setting_text("1 < 2"), "1 < 2");
         assert_eq!(html("a <script>b</script> <a href=\"javascript:c\">d</a>"), "a  d");
     }
 
@@ -347,6 +374,7 @@ mod tests {
     fn titles_are_text_without_elements() {
         assert_eq!(plain_text("<p>One<br>two &amp; <b>three</b></p>"), "One two & three");
         assert_eq!(plain_text("1 < 2"), "1 < 2");
+        assert_eq!(plain_text("a\u{7}\u{202e}b"), "a\u{fffd}b");
     }
 
     #[test]

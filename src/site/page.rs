@@ -1,14 +1,16 @@
 //! Renders pages as HTML.
 
+mod contents;
 mod list;
 mod object;
+mod references;
 
 pub(super) use list::Card;
 
 use super::GENERATOR;
 use super::assets::Assets;
 use super::links::{Picture, Place, pictures};
-use super::markup::{Markup, plain_text};
+use super::markup::{Markup, setting_text};
 use super::object::{SiteImage, SiteObject};
 use super::options::SiteOptions;
 use super::texts::Texts;
@@ -127,7 +129,7 @@ impl Pages {
 
     /// Returns the site's description as plain text for search engines.
     fn introduction_text(&self) -> Option<String> {
-        self.options.description.as_deref().map(|text| shortened(&plain_text(text)))
+        self.options.description.as_deref().map(|text| shortened(&setting_text(text)))
     }
 
     fn layout(&self, place: &Place, path: &str, heading: String, kind: &'static str) -> Result<Layout, KeyError> {

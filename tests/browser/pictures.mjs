@@ -23,11 +23,11 @@ const bookTable = () => ['source,id,object,sequence', ...Object.keys(PICTURES).m
 /** The table of a site: a map, a Japanese title, a hostile row, and a book that opens from the right. */
 const HOSTILE = '"\'><script>alert(1)</script><img src=x onerror=alert(2)>';
 const siteTable = () => [
-  ['source', 'id', 'object', 'sequence', 'label', 'language', 'viewingDirection', 'Type'],
-  ['large.ppm', 'rome', '', '', 'Plan of Rome', 'en', '', 'Map'],
-  ['exact.ppm', 'tokyo', '', '', '東京湾の地図', 'ja', '', 'Map'],
-  ['odd.ppm', 'hostile', '', '', HOSTILE, '', '', HOSTILE],
-  ...['large', 'odd', 'exact', 'odd'].map((name, n) => [`${name}.ppm`, `book/${n + 1}`, 'book', n + 1, 'كتاب', 'ar', 'right-to-left', 'Book']),
+  ['source', 'id', 'object', 'sequence', 'label', 'language', 'viewingDirection', 'Type', 'range'],
+  ['large.ppm', 'rome', '', '', 'Plan of Rome', 'en', '', 'Map', ''],
+  ['exact.ppm', 'tokyo', '', '', '東京湾の地図', 'ja', '', 'Map', ''],
+  ['odd.ppm', 'hostile', '', '', HOSTILE, '', '', HOSTILE, ''],
+  ...['large', 'odd', 'exact', 'odd'].map((name, n) => [`${name}.ppm`, `book/${n + 1}`, 'book', n + 1, 'كتاب', 'ar', 'right-to-left', 'Book', ['باب 1', '', 'باب 2', ''][n]]),
 ].map((row) => row.map((cell) => `"${String(cell).replaceAll('"', '""')}"`).join(','));
 
 const wave = (at, length, phase) => Math.round(128 + 90 * Math.sin((at / length) * 2 * Math.PI + phase));

@@ -59,12 +59,22 @@ await walk('search', 'index.html', {}, async (page, _, context) => {
   await page.waitForFunction(() => document.querySelectorAll('#grid .card').length === 4);
   await page.locator('#facets input[value="Book"]').check();
   await page.waitForFunction(() => document.querySelectorAll('#grid .card').length === 1);
+  const maps = await page.locator('#facets label', { hasText: 'Map' }).locator('.number').textContent();
+  check(maps === '2', `selecting maps, too, would add ${maps} objects`);
   await page.reload();
   await page.waitForFunction(() => document.querySelectorAll('#grid .card').length === 1);
   await page.locator('#grid a').click();
   await isOpen(page);
   await page.goBack();
   await page.waitForFunction(() => document.querySelectorAll('#grid .card').length === 1);
+});
+
+await walk('nothing found', 'index.html?q=nothing', {}, async (page) => {
+  await page.waitForFunction(() => document.querySelector('#count').textContent.startsWith('Nothing found'));
+  // The filters are built when the browser is idle.
+  await page.waitForFunction(() => document.querySelectorAll('#facets details').length);
+  await page.waitForTimeout(300);
+  check(await page.locator('#facets details:not([hidden])').count() === 0, 'no filters without objects');
 });
 
 await walk('view', 'objects/rome/index.html', { acceptDownloads: true }, async (page, _, context) => {
@@ -99,6 +109,8 @@ await walk('book', 'objects/book/index.html', {}, async (page) => {
   await page.waitForFunction(() => location.hash.includes('page=4'));
   await page.goBack();
   await page.waitForFunction(() => location.hash.includes('page=2'));
+  await page.locator('#contents a').nth(1).click();
+  await page.waitForFunction(() => location.hash.includes('page=3'));
 });
 
 await walk('without JavaScript', 'index.html', { javaScriptEnabled: false }, async (page) => {
@@ -126,7 +138,8 @@ for (const colorScheme of ['light', 'dark']) {
     for (const path of ['index.html', 'index.html?q=o', 'objects/rome/index.html', 'objects/book/index.html', 'objects/hostile/index.html']) {
       const name = `axe, ${colorScheme}, ${viewport.width} pixels, ${path}`;
       await walk(name, path, { colorScheme, viewport }, async (page, _, context) => {
-        if (path.startsWith('objects')) await isOpen(page); else await page.waitForSelector('#facets:not([hidden])', { state: 'attached' });
+        if (path.startsWith('objects')) await isOpen(page); else await page.waitForSelector('#facets details', { state: 'attached' });
+        if (viewport === PHONE && !path.startsWith('objects')) await page.getByRole('button', { name: 'Filter' }).click();
         // The policy of the page forbids scripts that are added to it.
         await (await context.newCDPSession(page)).send('Runtime.evaluate', { expression: AXE });
         const violations = await page.evaluate(async () => (await window.axe.run()).violations.map(({ id, nodes }) => `${id} (${nodes[0].target})`));

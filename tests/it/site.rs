@@ -30,13 +30,15 @@ fn picture(folder: &TempDir, name: &str, width: u32, height: u32) {
 /// Creates a table with single images, a two-page book that reads from right to left, and a malicious row.
 fn table(folder: &TempDir, titles: &[&str]) -> PathBuf {
     let quoted = |cell: &str| format!("\"{}\"", cell.replace('"', "\"\""));
-    let header = "source,id,object,sequence,label@en,label@ar,summary,attribution,rights,viewingDirection,language,Maker,Type,Link";
+    let header = "source,id,object,sequence,label@en,label@ar,summary,attribution,rights,viewingDirection,language,Maker,Type,Link,homepage,seeAlso,rendering,provider,range,alt";
+    // Only the malicious row has links, a provider, a table of contents and an alternative text.
+    let without_links = ["\"\""; 6].join(",");
     let mut rows = vec![header.to_owned()];
     for (number, title) in titles.iter().enumerate() {
         let name = format!("{number}.png");
         picture(folder, &name, 300 + 10 * u32::try_from(number).expect("few"), 200);
         let cells = [&name, &format!("single {number}"), "", "", title, "", "", "", "", "", "", "Anna", "Map", ""];
-        rows.push(cells.map(quoted).join(","));
+        rows.push([cells.map(quoted).join(","), without_links.clone()].join(","));
     }
     for page in ["1", "2"] {
         picture(folder, &format!("page-{page}.png"), 200, 300);
@@ -57,11 +59,13 @@ fn table(folder: &TempDir, titles: &[&str]) -> PathBuf {
             "Book",
             "",
         ];
-        rows.push(cells.map(quoted).join(","));
+        rows.push([cells.map(quoted).join(","), without_links.clone()].join(","));
     }
     picture(folder, "hostile.png", 300, 200);
     let rights = "http://example.org/\"onclick=\"alert(1)";
     let summary = format!("<p onclick=\"x()\">Text {HOSTILE} <a href=\"javascript:alert(1)\">bad</a></p>");
+    let link = format!("{HOSTILE} https://example.org/\"><script>alert(1)</script>");
+    let provider = format!("{HOSTILE} https://example.org/'onclick='x https://logos.example/\"onerror=\"x.png");
     let cells = [
         "hostile.png",
         "hostile",
@@ -77,6 +81,12 @@ fn table(folder: &TempDir, titles: &[&str]) -> PathBuf {
         HOSTILE,
         HOSTILE,
         "javascript:alert(1)",
+        &link,
+        &link,
+        &link,
+        &provider,
+        HOSTILE,
+        HOSTILE,
     ];
     rows.push(cells.map(quoted).join(","));
     file(folder.path(), "table.csv", rows.join("\n").as_bytes())
@@ -193,6 +203,65 @@ fn elements_with_handlers(html: &str) -> Vec<&str> {
     // Ignore quoted attribute values.
     let unquoted = |tag: &str| tag.split('"').step_by(2).collect::<String>();
     tags.filter(|tag| unquoted(tag).contains(" on")).collect()
+}
+
+#[test]
+fn an_object_page_has_links_files_its_provider_and_a_table_of_contents() {
+    let folder = TempDir::new().expect("a folder");
+    for page in 1..=3 {
+        picture(&folder, &format!("{page}.png"), 200, 300);
+    }
+    let table = "source,id,object,sequence,label,homepage@en,seeAlso,rendering,provider,navPlace,range,start,alt\n\
+                 1.png,a/1,a,1,Cover,In the catalog https://example.org/1,https://example.org/1.xml,https://example.org/1.pdf,City Library https://library.example https://logos.example/x.png,\"48.2, 16.4\",,a/2,\n\
+                 2.png,a/2,a,2,p. 1,,,,,,Part 1 > Chapter 1,,A map of the coast\n\
+                 3.png,a/3,a,3,p. 2,,,,,,Part 2,,\n";
+    let table = file(folder.path(), "table.csv", table.as_bytes());
+    let server = FaultServer::start();
+    let run = ingest(&server, &table, &[]);
+    assert_eq!(run.code, Some(0), "{}", run.stderr);
+    let html = text(&server, "objects/a/index.html");
+    for part in [
+        "<a href=\"https://example.org/1\" lang=\"en\" dir=\"ltr\">In the catalog</a>",
+        "<a href=\"https://example.org/1.xml\" dir=\"ltr\">1.xml</a>",
+        "<a href=\"https://example.org/1.pdf\" dir=\"ltr\">1.pdf</a>",
+        "<a href=\"https://library.example\" dir=\"ltr\">City Library</a>",
+        "<img src=\"https://logos.example/x.png\" alt=\"\"",
+        "img-src &#39;self&#39; data: https://example.org https://logos.example; ",
+        "#map=10/48.2/16.4\">48.2, 16.4</a>",
+        "data-page=\"2\"><span dir=\"ltr\">Part 1</span> <span dir=\"ltr\">p. 1</span></a>\n<ol>\n<li><a href=\"../../a/2/",
+        "data-page=\"3\"><span dir=\"ltr\">Part 2</span>",
+        "data-direction=\"left-to-right\" data-start=\"2\"",
+        "alt=\"A map of the coast\" fetchpriority=\"high\"",
+    ] {
+        assert!(html.contains(part), "{part}\n{html}");
+    }
+    let (_, data) = html.split_once("application/ld+json\">").expect("data");
+    let data: Value = serde_json::from_str(data.split_once("</script>").expect("its end").0).expect("JSON");
+    assert_eq!(data["provider"][0]["name"], "City Library");
+    assert_eq!(data["sameAs"], serde_json::json!(["https://example.org/1"]));
+    assert_eq!(data["spatialCoverage"]["geo"]["latitude"], 48.2);
+    assert!(!text(&server, "index.html").contains("logos.example"), "the list loads nothing from elsewhere");
+}
+
+#[test]
+fn elements_may_be_anywhere_in_the_footer() {
+    let folder = TempDir::new().expect("a folder");
+    let server = FaultServer::start();
+    let footer = "--site-footer=Archive · <a href=\"https://example.org/imprint\" onclick=\"x()\">Imprint</a>";
+    let description = "--site-description=Maps <script>alert(1)</script><i>and plans</i>";
+    let mut command = program();
+    command.args(["ingest", "--bucket", BUCKET, "--endpoint-url", &server.endpoint(), "--prefix", "iiif", "--site"]);
+    command.args(["--public-url", PUBLIC_URL, footer, description, "--table"]).arg(table(&folder, &["One"]));
+    let run: Run = command.output().expect("built").into();
+    assert_eq!(run.code, Some(0), "{}", run.stderr);
+    let html = text(&server, "index.html");
+    for part in [
+        "<div>Archive · <a href=\"https://example.org/imprint\">Imprint</a></div>",
+        "<div class=\"lead\">Maps <i>and plans</i></div>",
+        "<meta name=\"description\" content=\"Maps and plans\">",
+    ] {
+        assert!(html.contains(part), "{part}\n{html}");
+    }
 }
 
 #[test]

@@ -86,6 +86,13 @@ pub struct Place {
     pub(super) longitude: Number,
 }
 
+impl Place {
+    /// Returns the degrees north and the degrees east.
+    pub(crate) fn degrees(&self) -> (&Number, &Number) {
+        (&self.latitude, &self.longitude)
+    }
+}
+
 /// Error returned for an invalid [`Place`].
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("`{0}` is not a latitude and a longitude such as `48.2082, 16.3738`")]

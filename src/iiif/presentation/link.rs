@@ -128,13 +128,13 @@ pub struct Link {
 
 impl Link {
     /// Returns the label for a link to a file. Defaults to the file name.
-    pub(super) fn file_label(&self) -> LanguageMap {
+    pub(crate) fn file_label(&self) -> LanguageMap {
         let name = || self.url.file_name().unwrap_or_else(|| self.url.host().to_owned());
         if self.label.is_empty() { LanguageMap::new(None, name()) } else { self.label.clone() }
     }
 
     /// Returns the label for a link to a page. Defaults to the host name.
-    pub(super) fn page_label(&self) -> LanguageMap {
+    pub(crate) fn page_label(&self) -> LanguageMap {
         if self.label.is_empty() { LanguageMap::new(None, self.url.host()) } else { self.label.clone() }
     }
 }

@@ -63,6 +63,30 @@ pub struct Range {
     pub(super) items: Vec<RangeItem>,
 }
 
+impl Range {
+    /// Returns the label.
+    pub(crate) fn label(&self) -> &LanguageMap {
+        &self.label
+    }
+
+    /// Returns the ranges within this range.
+    pub(crate) fn ranges(&self) -> impl Iterator<Item = &Self> {
+        self.items.iter().filter_map(|item| match item {
+            RangeItem::Range(range) => Some(range),
+            RangeItem::Canvas(_) => None,
+        })
+    }
+
+    /// Returns the index of the range's first page, including pages of ranges within it.
+    pub(crate) fn first_page(&self) -> Option<usize> {
+        let first = |item: &RangeItem| match item {
+            RangeItem::Range(range) => range.first_page(),
+            RangeItem::Canvas(index) => Some(*index),
+        };
+        self.items.iter().filter_map(first).min()
+    }
+}
+
 /// Content of a range.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum RangeItem {

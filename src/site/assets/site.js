@@ -34,6 +34,7 @@ const encoded = (path) => path.split("/").map((part) => encodeURIComponent(part)
 /* ---- Search ------------------------------------------------------------------------------------------------------- */
 
 const RESULTS = 30; // objects to show at a time
+const FIRST_RESULTS = 8; // objects to show before the rest of their records has loaded
 const VALUES = 8; // values to show per facet before expanding it
 
 // These rules must match those used to build the index.
@@ -110,10 +111,10 @@ class Index {
     return found;
   }
 
-  /** Returns all matching documents in a shard, each with its number, score and position by title. */
-  async search(shard, words, filters, needsColumns) {
-    const found = await Promise.all(words.map((word) => this.documents(shard, word)));
-    const columns = needsColumns ? await this.file(shard.columns) : null;
+  /** Returns all documents in a shard that contain the words, each with its number, score, position by title and facet values. */
+  async search(shard, words, needsColumns) {
+    const loading = words.map((word) => this.documents(shard, word));
+    const [columns, ...found] = await Promise.all([needsColumns ? this.file(shard.columns) : null, ...loading]);
     let documents = [];
     if (found.length) {
       found.sort((a, b) => a.size - b.size);
@@ -125,11 +126,6 @@ class Index {
     } else {
       documents = Array.from({ length: shard.count }, (_, document) => ({ document, score: 0 }));
     }
-    const has = (document) => filters.every(([facet, chosen]) => {
-      const values = columns.facets[facet][document];
-      return [].concat(values).some((value) => chosen.has(value));
-    });
-    if (filters.length) documents = documents.filter(({ document }) => has(document));
     return documents.map(({ document, score }) => ({
       shard, document, score, number: shard.first + document, order: columns?.order[document] ?? 0,
       values: columns?.facets.map((facet) => [].concat(facet[document])),
@@ -148,7 +144,7 @@ function card([id, title, lang, dir, base, sizes, pages, caption]) {
   const ratio = Math.min(3, Math.max(0.5, sizes[0][0] / sizes[0][1]));
   const source = (size) => `${base.includes("://") ? "" : root}${base}/full/${size[0]},${size[1]}/0/default.jpg`;
   const picture = element("img", {
-    src: source(sizes[0]), srcset: sizes.map((size) => `${source(size)} ${size[0]}w`).join(", "), sizes: `${Math.round(ratio * 260)}px`,
+    src: source(sizes[0]), srcset: sizes.map((size) => `${source(size)} ${size[0]}w`).join(", "), sizes: `(max-width: 52rem) ${Math.round(ratio * 170)}px, ${Math.round(ratio * 220)}px`,
     width: sizes[0][0], height: sizes[0][1], alt: "", loading: "lazy", decoding: "async",
   });
   const frame = element("span", { class: "frame" }, picture);
@@ -158,19 +154,23 @@ function card([id, title, lang, dir, base, sizes, pages, caption]) {
   return element("li", { class: `card r${String(Math.round(ratio * 10)).padStart(2, "0")}` }, link);
 }
 
+/** Returns `true` if a document has one of a filter's values. */
+const passes = (result, [facet, values]) => result.values[facet].some((value) => values.has(value));
+
 /** The list of objects with search, filters and sorting. The URL holds its state. */
 class List {
   constructor() {
     this.initial = { cards: [...at("grid").children], count: at("count").textContent };
     this.state = { q: "", sort: "", filters: new Map() };
     this.run = 0;
+    this.counted = null; // documents and filters that the shown counts are based on
     at("q").addEventListener("input", () => { clearTimeout(this.timer); this.timer = setTimeout(() => this.changed({ q: at("q").value }, true), 250); });
     at("search").addEventListener("submit", (event) => { event.preventDefault(); clearTimeout(this.timer); this.changed({ q: at("q").value }); });
     addEventListener("popstate", () => this.restore());
     this.restore();
     // Show the filters before the first query.
     const idle = window.requestIdleCallback ?? ((act) => setTimeout(act, 200));
-    idle(() => this.load().then(() => this.showFilters(null), () => {}));
+    idle(() => this.load().then(() => this.showFilters(this.counted), () => {}));
     at("q").addEventListener("focus", () => this.load().catch(() => {}), { once: true });
   }
 
@@ -187,7 +187,10 @@ class List {
     const sort = element("select", { id: "sort", onchange: () => this.changed({ sort: sort.value }) },
       element("option", { value: "" }, T.sort_order), element("option", { value: "title" }, T.sort_title));
     sort.value = this.state.sort;
-    at("controls").append(element("span", { class: "chips", id: "chips" }), element("label", {}, T.sort, sort));
+    const filter = element("button", { type: "button", class: "plain filter", "aria-expanded": "false", "aria-controls": "facets",
+      onclick: () => filter.setAttribute("aria-expanded", String(at("facets").classList.toggle("open"))) }, T.filters);
+    filter.hidden = !index.directory.facets.some((facet) => facet.values.length);
+    at("controls").append(element("span", { class: "chips", id: "chips" }), element("label", {}, element("span", {}, T.sort), sort), filter);
     at("controls").hidden = false;
     this.facets = index.directory.facets;
     const narrow = matchMedia("(max-width: 52rem)").matches;
@@ -254,13 +257,14 @@ class List {
         chosen.push([facet, new Set(values.map((value) => facets[facet].values.findIndex(([known]) => known === value)))]);
       }
       const needsColumns = Boolean(sort || facets.length);
-      const found = (await Promise.all(shards.map((shard) => index.search(shard, words, chosen, needsColumns)))).flat();
+      const matching = (await Promise.all(shards.map((shard) => index.search(shard, words, needsColumns)))).flat();
       if (run !== this.run) return;
+      const found = matching.filter((result) => chosen.every((filter) => passes(result, filter)));
       found.sort(sort ? (a, b) => a.order - b.order : (a, b) => b.score - a.score || a.number - b.number);
       at("grid").replaceChildren();
       at("pager").hidden = true;
       at("count").textContent = !found.length ? T.no_results : found.length === 1 ? T.one_result : T.results.replace("{}", number(found.length));
-      this.showFilters(needsColumns ? found : null);
+      this.showFilters(needsColumns ? { matching, chosen } : null);
       await this.append(index, found, run);
     } catch (error) {
       if (run !== this.run) return;
@@ -274,13 +278,16 @@ class List {
   }
 
   async append(index, found, run) {
-    const next = found.slice(0, RESULTS);
-    const records = await Promise.all(next.map((result) => index.record(result)));
-    if (run !== this.run) return;
-    const cards = records.map(card);
-    const begins = at("grid").children.length > 0;
-    at("grid").append(...cards);
-    if (begins) cards[0]?.querySelector("a").focus();
+    const loading = found.slice(0, RESULTS).map((result) => index.record(result));
+    loading.forEach((record) => record.catch(() => {}));
+    let isContinued = at("grid").children.length > 0;
+    for (const part of [loading.slice(0, FIRST_RESULTS), loading.slice(FIRST_RESULTS)]) {
+      const cards = (await Promise.all(part)).map(card);
+      if (run !== this.run) return;
+      at("grid").append(...cards);
+      if (isContinued) cards[0]?.querySelector("a").focus();
+      isContinued = false;
+    }
     at("more")?.remove();
     const rest = found.slice(RESULTS);
     if (rest.length) {
@@ -288,26 +295,30 @@ class List {
     }
   }
 
-  /** Shows the values to filter by, with object counts for `found` or for the whole collection. */
-  showFilters(found) {
+  /** Shows the values to filter by. Each count is the number of objects that match the query and the filters of the other facets. */
+  showFilters(counted) {
+    this.counted = counted;
     if (!this.facets) return;
     this.facets.forEach((facet, place) => {
       if (!facet.list) return;
-      const counts = new Map(found ? [] : facet.values.map(([, count], value) => [value, count]));
-      for (const result of found ?? []) for (const value of result.values[place]) counts.set(value, (counts.get(value) ?? 0) + 1);
+      const others = counted?.chosen.filter(([chosen]) => chosen !== place);
+      const counts = new Map(counted ? [] : facet.values.map(([, count], value) => [value, count]));
+      for (const result of counted?.matching ?? []) {
+        if (others.every((filter) => passes(result, filter))) for (const value of result.values[place]) counts.set(value, (counts.get(value) ?? 0) + 1);
+      }
       const chosen = this.state.filters.get(facet.name) ?? [];
       const values = facet.values.map(([name], value) => ({ name, count: counts.get(value) ?? 0, on: chosen.includes(name) }));
-      // Keep the other values of a facet once one is selected, because selecting them adds objects.
-      const shown = values.filter(({ count, on }) => count || on || chosen.length).sort((a, b) => b.on - a.on || b.count - a.count);
+      const shown = values.filter(({ count, on }) => count || on).sort((a, b) => b.on - a.on || b.count - a.count);
       const focused = facet.list.contains(document.activeElement) ? document.activeElement.value : null;
       const item = ({ name, count, on }) => element("li", {}, element("label", {},
         element("input", { type: "checkbox", checked: on, value: name, onchange: () => this.toggle(facet.name, name) }),
-        element("span", { dir: "auto" }, name), element("span", { class: "number" }, count ? number(count) : "")));
+        element("span", { dir: "auto" }, name), element("span", { class: "number" }, number(count))));
       facet.list.replaceChildren(...shown.slice(0, facet.shown).map(item));
       if (shown.length > facet.shown) {
-        const more = () => { facet.shown = Infinity; this.showFilters(found); };
+        const more = () => { facet.shown = Infinity; this.showFilters(this.counted); };
         facet.list.append(element("li", {}, element("button", { type: "button", class: "plain", onclick: more }, T.more)));
       }
+      facet.list.parentElement.hidden = !shown.length;
       if (focused !== null) [...facet.list.querySelectorAll("input")].find((input) => input.value === focused)?.focus();
     });
     const chip = (name, value) => element("button", { type: "button", class: "chip", "aria-label": `${T.clear}: ${name}, ${value}`, onclick: () => this.toggle(name, value) }, value, icon("M3 3l14 14M17 3L3 17"));
@@ -327,18 +338,23 @@ class Viewer {
     this.pages = this.links.map((link) => {
       const sizes = link.dataset.sizes.split(" ");
       const whole = sizes.pop();
-      return { base: link.dataset.base, whole, sizes: sizes.map((size) => size.split("x").map(Number)) };
+      return { base: link.dataset.base, alt: link.dataset.alt, whole, sizes: sizes.map((size) => size.split("x").map(Number)) };
     });
     this.rightToLeft = stage.dataset.direction === "right-to-left";
     this.isBook = "paged" in stage.dataset;
-    this.page = 0;
+    this.opensAt = Number(stage.dataset.start ?? 1) - 1;
+    this.page = this.opensAt;
     this.rotation = 0;
     this.spreads = this.isBook && matchMedia("(min-width: 60rem)").matches;
-    this.links.forEach((link, page) => link.addEventListener("click", (event) => {
+    const opens = (link, page, act = () => {}) => link.addEventListener("click", (event) => {
       if (event.ctrlKey || event.metaKey || event.shiftKey) return;
       event.preventDefault();
       this.go(page);
-    }));
+      act();
+    });
+    this.links.forEach((link, page) => opens(link, page));
+    const showStage = () => stage.scrollIntoView({ behavior: still ? "auto" : "smooth" });
+    for (const link of document.querySelectorAll("#contents a")) opens(link, Number(link.dataset.page) - 1, showStage);
     at("share").prepend(this.copyButton(T.copy_link, () => location.href));
     at("cite").after(this.copyButton(T.copy, () => at("cite").textContent));
     this.load();
@@ -390,7 +406,6 @@ class Viewer {
       viewportMargins: { left: 24, top: 24, right: 24, bottom: 24 },
     });
     this.viewer.canvas.setAttribute("role", "application");
-    this.viewer.canvas.setAttribute("aria-label", `${document.querySelector("h1").textContent}. ${T.viewer_help}`);
     this.viewer.addHandler("open-failed", () => {});
     this.viewer.addHandler("animation-finish", () => this.moved());
     this.viewer.addHandler("canvas-key", (event) => this.key(event));
@@ -472,7 +487,7 @@ class Viewer {
 
   restore() {
     const state = new URLSearchParams(location.hash.slice(1));
-    const page = Math.min(this.pages.length, Math.max(1, Number.parseInt(state.get("page"), 10) || 1)) - 1;
+    const page = Math.min(this.pages.length, Math.max(1, Number.parseInt(state.get("page"), 10) || this.opensAt + 1)) - 1;
     if (this.isBook && state.has("spread")) this.spreads = state.get("spread") === "1";
     const rotation = Number.parseInt(state.get("rotate"), 10) || 0;
     this.rotation = rotation % 90 ? 0 : ((rotation % 360) + 360) % 360;
@@ -542,6 +557,9 @@ class Viewer {
       at("page-before").disabled = shown[0] === 0;
       at("page-after").disabled = shown.at(-1) === this.pages.length - 1;
     }
+    const alternatives = shown.map((page) => this.pages[page].alt).filter(Boolean);
+    const subject = alternatives.length ? alternatives.join(" ") : document.querySelector("h1").textContent;
+    this.viewer.canvas.setAttribute("aria-label", `${subject.replace(/\.$/, "")}. ${T.viewer_help}`);
     at("spreads")?.setAttribute("aria-pressed", String(this.spreads));
     this.showDownloads(this.pages[this.page]);
   }

@@ -10,11 +10,16 @@ use crate::store::KeyError;
 use askama::Template;
 use serde_json::json;
 
-/// Typical height of a list row in CSS pixels, at least the height set in the stylesheet.
-const ROW_HEIGHT: f64 = 260.0;
+/// Typical height of a list row in CSS pixels, a little more than the minimum in the stylesheet. The script has the same
+/// numbers.
+const ROW_HEIGHT: f64 = 220.0;
+const PHONE_ROW_HEIGHT: f64 = 170.0;
 
-/// Number of objects at the start of the list whose pictures load immediately.
+/// Number of objects at the start of the list whose pictures load before all others.
 const FIRST_CARDS: usize = 4;
+
+/// Number of objects at the start of the list whose pictures load without waiting until they're near the window.
+const EAGER_CARDS: usize = 8;
 
 /// An object in the list.
 #[derive(Clone, Debug)]
@@ -28,6 +33,7 @@ pub(crate) struct Card {
     /// Number of pages as text, or an empty string for a single image.
     pages: String,
     is_first: bool,
+    is_lazy: bool,
 }
 
 #[derive(Template)]
@@ -37,6 +43,7 @@ struct ListPage<'a> {
     t: &'a Texts,
     introduction: Option<Markup>,
     count: String,
+    has_facets: bool,
     list: &'a [Card],
     page_label: String,
     previous: Option<String>,
@@ -50,7 +57,7 @@ impl Pages {
         let (width, height) = (f64::from(image.size.width()), f64::from(image.size.height()));
         let ratio = (width / height).clamp(0.5, 3.0);
         let pictures = self.list_pictures(image);
-        let sizes = format!("{:.0}px", ratio * ROW_HEIGHT);
+        let sizes = format!("(max-width: 52rem) {:.0}px, {:.0}px", ratio * PHONE_ROW_HEIGHT, ratio * ROW_HEIGHT);
         let count = object.images.len();
         Some(Card {
             href: place.link(&object_path(&object.identifier)),
@@ -60,6 +67,7 @@ impl Pages {
             caption: self.caption(object),
             pages: if count > 1 { self.texts().page_count(count) } else { String::new() },
             is_first: index < FIRST_CARDS,
+            is_lazy: index >= EAGER_CARDS,
         })
     }
 
@@ -90,8 +98,9 @@ impl Pages {
         let page = ListPage {
             layout,
             t,
-            introduction: self.options.description.as_deref().filter(|_| is_first).map(Markup::of_value),
+            introduction: self.options.description.as_deref().filter(|_| is_first).map(Markup::of_setting),
             count: if is_first { t.object_count(count) } else { page_label.clone() },
+            has_facets: !self.options.facets.is_empty(),
             list,
             page_label,
             previous: (number > 1).then(|| place.link(&list_path(number - 1))),

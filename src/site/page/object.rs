@@ -1,5 +1,7 @@
 //! Pages of objects.
 
+use super::contents::{Contents, PageLink};
+use super::references::References;
 use super::{Layout, Pages, STILL_SIDE, Source, shortened, source};
 use crate::destination::{Destination, Identifier};
 use crate::iiif::{Behavior, LanguageMap, Metadata, ViewingDirection};
@@ -18,6 +20,12 @@ const STRIP_HEIGHT: u32 = 120;
 
 /// Longer side of the smallest picture worth downloading, in pixels.
 const MIN_DOWNLOAD: u32 = 400;
+
+/// Longer side of the largest picture that is shown on a lower stage, in pixels.
+const SMALL_SIDE: u32 = 500;
+
+/// Height of the picture on the stage, in percent of the window's height.
+const STAGE_HEIGHT: f64 = 64.0;
 
 struct Entry {
     label: Value,
@@ -38,6 +46,7 @@ struct Download {
 struct First {
     href: String,
     picture: Source,
+    alt: Value,
 }
 
 /// An image of an object.
@@ -48,6 +57,8 @@ struct PageView {
     sizes: String,
     thumbnail: Source,
     label: Value,
+    /// Alternative text, or an empty string.
+    alt: String,
 }
 
 #[derive(Template)]
@@ -61,12 +72,19 @@ struct ObjectPage<'a> {
     metadata: Vec<Entry>,
     credit: Vec<Value>,
     rights: Option<Named>,
-    citation: String,
+    references: References,
+    contents: Option<Contents>,
+    /// Title as part of the citation, which adds a period.
+    cited: String,
     manifest: String,
     viewer: String,
     direction: &'static str,
     strip_dir: &'static str,
     is_paged: bool,
+    /// Number of the page to show first, counting from 1.
+    start: usize,
+    /// `true` if all images are too small to fill the stage.
+    is_small: bool,
     images: Vec<PageView>,
     first: First,
     downloads: Vec<Download>,
@@ -82,32 +100,33 @@ impl Pages {
         before: Option<&Identifier>,
         after: Option<&Identifier>,
     ) -> Result<Option<String>, KeyError> {
-        let (Some(shown), Some(first)) = (object.shown(), object.images.first()) else { return Ok(None) };
+        let (Some(shown), Some(first)) = (object.shown(), object.opened()) else { return Ok(None) };
         let depth = object.identifier.as_str().matches('/').count() + 2;
         let place = Place::below(depth, &self.destination);
         let (t, language, description) = (self.texts(), self.language(), &object.description);
         let title = self.title(object);
-        let mut layout = self.layout(&place, &object_path(&object.identifier), title.text.clone(), "article")?;
-        let summary = values(&description.summary, language);
-        layout.description = shortened(summary.first().map_or(&title.text, |value| &value.text));
-        layout.image = self.preview(object);
-        layout.data = self.object_data(object, &layout, &title, shown);
-        let count = object.images.len();
+        let references = References::new(description, language);
+        let layout = self.object_layout(object, &place, &title, shown, &references)?;
+        let images = self.page_views(object, &place);
         let direction = direction(description.viewing_direction);
         let page = ObjectPage {
             others: other_titles(&description.label, &title),
-            summary,
+            summary: values(&description.summary, language),
             metadata: self.entries(&description.metadata),
             credit: self.credit(object),
             rights: rights_of(object),
-            citation: format!("{}. {}. {}", title.text.trim_end_matches('.'), self.name, layout.url),
+            references,
+            contents: contents(object, &images, language),
+            cited: title.text.trim_end_matches('.').to_owned(),
             manifest: place.link(&format!("{}/{}.json", Destination::MANIFESTS, object.identifier)),
             viewer: place.link(&self.assets.viewer.path),
             direction,
             strip_dir: if direction == "right-to-left" { "rtl" } else { "ltr" },
-            is_paged: count > 1 && matches!(description.behavior, None | Some(Behavior::Paged)),
-            images: self.page_views(object, &place),
-            first: self.first(first, &place),
+            is_paged: images.len() > 1 && matches!(description.behavior, None | Some(Behavior::Paged)),
+            start: if object.start < images.len() { object.start + 1 } else { 1 },
+            is_small: object.images.iter().all(|image| image.size.longer_side() < SMALL_SIDE),
+            images,
+            first: self.first(first, &title, &place),
             downloads: self.downloads(first, &place),
             previous: before.map(|object| place.link(&object_path(object))),
             next: after.map(|object| place.link(&object_path(object))),
@@ -116,6 +135,23 @@ impl Pages {
             title,
         };
         Ok(Some(page.render().expect("writing to a string does not fail")))
+    }
+
+    fn object_layout(
+        &self,
+        object: &SiteObject,
+        place: &Place,
+        title: &Value,
+        shown: &SiteImage,
+        references: &References,
+    ) -> Result<Layout, KeyError> {
+        let mut layout = self.layout(place, &object_path(&object.identifier), title.text.clone(), "article")?;
+        let summary = values(&object.description.summary, self.language());
+        layout.description = shortened(summary.first().map_or(&title.text, |value| &value.text));
+        layout.image = self.preview(object);
+        layout.data = self.object_data(object, &layout, title, shown, references);
+        layout.policy = self.assets.policy_with(references.logos());
+        Ok(layout)
     }
 
     /// Returns all metadata entries that have values.
@@ -132,7 +168,14 @@ impl Pages {
         credit.map(|credit| values(&credit.value, self.language())).unwrap_or_default()
     }
 
-    fn object_data(&self, object: &SiteObject, layout: &Layout, title: &Value, shown: &SiteImage) -> Markup {
+    fn object_data(
+        &self,
+        object: &SiteObject,
+        layout: &Layout,
+        title: &Value,
+        shown: &SiteImage,
+        references: &References,
+    ) -> Markup {
         let thumbnail = self.list_pictures(shown).pop().map(|picture| format!("{}/{}", shown.base_uri, picture.path));
         let mut data = json!({
             "@context": "https://schema.org", "@type": "CreativeWork", "name": title.text, "url": layout.url,
@@ -154,6 +197,7 @@ impl Pages {
                 data[name] = value.into();
             }
         }
+        references.add_to(&mut data, description);
         script_json(&data)
     }
 
@@ -178,16 +222,21 @@ impl Pages {
             sizes: format!("{} {last}", sizes.join(" ")),
             thumbnail: source(&base, &[], String::new(), small),
             label: title(label, self.language(), &number.to_string()),
+            alt: title(&image.alt, self.language(), "").text,
             base,
         }
     }
 
-    fn first(&self, image: &SiteImage, place: &Place) -> First {
+    fn first(&self, image: &SiteImage, object_title: &Value, place: &Place) -> First {
         let all = pictures(image.size, self.shape);
         let base = place.relative(&image.base_uri);
         let usual = all.iter().rfind(|picture| picture.size.longer_side() <= STILL_SIDE).or(all.first());
         let last = all.last().map(|picture| picture.path.as_str()).unwrap_or_default();
-        First { href: format!("{base}/{last}"), picture: source(&base, &all, String::new(), usual) }
+        let alt = title(&image.alt, self.language(), "");
+        let alt = if alt.text.is_empty() { object_title.clone() } else { alt };
+        let (width, height) = (f64::from(image.size.width()), f64::from(image.size.height()));
+        let sizes = format!("min(100vw, {:.0}vh)", width / height * STAGE_HEIGHT);
+        First { href: format!("{base}/{last}"), picture: source(&base, &all, sizes, usual), alt }
     }
 
     fn downloads(&self, image: &SiteImage, place: &Place) -> Vec<Download> {
@@ -202,6 +251,11 @@ impl Pages {
         useful.retain(|picture| picture.size.longer_side() >= MIN_DOWNLOAD);
         largest.into_iter().chain(useful.into_iter().rev()).map(download).collect()
     }
+}
+
+fn contents(object: &SiteObject, pages: &[PageView], language: &str) -> Option<Contents> {
+    let links: Vec<PageLink> = pages.iter().map(|page| PageLink { href: &page.href, label: &page.label }).collect();
+    Contents::new(&object.contents, &links, language)
 }
 
 /// Returns a link to an object's rights statement if it's a URL.
