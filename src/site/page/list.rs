@@ -16,10 +16,10 @@ const ROW_HEIGHT: f64 = 220.0;
 const PHONE_ROW_HEIGHT: f64 = 170.0;
 
 /// Number of objects at the start of the list whose pictures load before all others.
-const FIRST_CARDS: usize = 4;
+const FIRST_CARDS: usize = 2;
 
 /// Number of objects at the start of the list whose pictures load without waiting until they're near the window.
-const EAGER_CARDS: usize = 8;
+const EAGER_CARDS: usize = 6;
 
 /// An object in the list.
 #[derive(Clone, Debug)]
