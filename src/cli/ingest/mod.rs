@@ -116,7 +116,7 @@ struct DocumentArguments {
     /// The stream is `activity/all-changes.json`.
     #[arg(long)]
     activity: bool,
-    /// Set the collection's title [default: keep the current title]
+    /// Set the collection's title [default: keep it]
     ///
     /// A new collection without one is called `Collection`.
     #[arg(long, value_name = "TEXT")]
