@@ -8,7 +8,7 @@ import subprocess
 import threading
 import time
 
-# What packages contain. Programs of the profile `release` are larger, and as fast within a few percent.
+# What packages contain. Programs of the profile `release` are larger, and take about a tenth more CPU time.
 PROGRAM = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", pathlib.Path(__file__).resolve().parents[2] / "target")) / "dist/iiif-publish"
 
 # Files of one image, with the options of libvips for writing them: the usual formats of museum masters.
