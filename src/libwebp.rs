@@ -228,7 +228,7 @@ mod tests {
         assert!(decode(SIZE.0 - 1, SIZE.1, &data).is_err());
         let mut damaged = data;
         damaged[11..14].fill(0);
-        let error = decode(SIZE.0, SIZE.1, &damaged).expect_err("there is no start code");
+        let error = decode(SIZE.0, SIZE.1, &damaged).expect_err("no start code");
         assert_eq!(error.to_string(), "libwebp: the data is damaged");
     }
 }

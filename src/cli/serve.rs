@@ -50,15 +50,17 @@ Examples:
         let address = format!("http://localhost:{}", server.port());
         let Found { images, moved } = Found::in_folder(self.folder.clone(), &address, context).await?;
         let has_site = self.folder.join("index.html").is_file();
-        let page = |images: &[PageImage]| {
-            let body = Bytes::from(ViewerPage::new(images).to_html());
-            Page::new("/", html::CONTENT_TYPE, move || body.clone())
-        };
-        let pages = if has_site { Vec::new() } else { vec![page(&images)] };
+        let pages = if has_site { Vec::new() } else { vec![page_of(&images)] };
         tell_address(&address, self.open, context);
         let site = Site { root: self.folder, pages, moved };
         Ok(serve_until(server, site, signal).await.unwrap_or(Exit::Done))
     }
+}
+
+/// Returns the page for a folder without a site.
+fn page_of(images: &[PageImage]) -> Page {
+    let body = Bytes::from(ViewerPage::new(images).to_html());
+    Page::new("/", html::CONTENT_TYPE, move || body.clone())
 }
 
 /// Images found in a folder.

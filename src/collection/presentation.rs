@@ -5,7 +5,7 @@ use super::page_selection::PageSelection;
 use crate::destination::{Destination, DocumentAddress, Identifier, Versions};
 use crate::iiif::{
     ApiVersion, Canvas, Collection, Description, ImageRequest, LanguageMap, Manifest, Member, PhysicalScale, Picture,
-    PresentationVersion, Pyramid, PyramidShape, Service, Size, SizeParameter, StoredCanvas, contents,
+    PresentationVersion, Pyramid, PyramidShape, RangePath, Service, Size, SizeParameter, StoredCanvas, contents,
 };
 use crate::site::{SiteImage, SiteObject};
 use crate::store::{Key, KeyError};
@@ -231,9 +231,11 @@ impl Presentation {
         let first = rows.first()?;
         let image = |canvas: StoredCanvas| {
             let label = canvas.label.map(|label| LanguageMap::new(None, label)).unwrap_or_default();
-            Some(SiteImage { base_uri: canvas.base_uri?, size: canvas.size, label, alt: LanguageMap::default() })
+            let alt = LanguageMap::default();
+            Some((SiteImage { base_uri: canvas.base_uri?, size: canvas.size, label, alt }, canvas.ranges))
         };
-        let mut images: Vec<SiteImage> = PresentationVersion::canvases(body)?.into_iter().filter_map(image).collect();
+        let canvases = PresentationVersion::canvases(body)?.into_iter().filter_map(image);
+        let (mut images, ranges): (Vec<SiteImage>, Vec<Vec<RangePath>>) = canvases.unzip();
         let any_size = Size::new(1, 1).ok()?;
         let pages: Vec<ManifestPage> = rows
             .iter()
@@ -243,11 +245,10 @@ impl Presentation {
         let thumbnail = named.and_then(|named| rows.iter().position(|page| page.identifier == *named));
         let descriptions: Vec<Description> = pages.iter().map(|published| published.page.description()).collect();
         // A row can stand for several pages of a file. Then the pages can't be told apart by their rows.
-        let (mut start, mut ranges) = (None, Vec::new());
+        let mut start = None;
         if descriptions.len() == images.len() {
             let started = rows.iter().find_map(|page| page.start.as_ref());
             start = started.and_then(|started| rows.iter().position(|page| page.identifier == *started));
-            ranges = contents(descriptions.iter().map(|description| description.ranges.clone()));
             images.iter_mut().zip(&descriptions).for_each(|(image, row)| image.alt = row.alt.clone());
         }
         let (identifier, description) = (first.object.clone(), object_description(&pages, descriptions));
@@ -257,7 +258,7 @@ impl Presentation {
             images,
             thumbnail: thumbnail.unwrap_or(0),
             start: start.unwrap_or(0),
-            contents: ranges,
+            contents: contents(ranges),
         })
     }
 
@@ -342,19 +343,37 @@ mod tests {
         }
     }
 
+    fn published(pages: &[Page]) -> Vec<ManifestPage<'_>> {
+        let published = |page| ManifestPage {
+            page,
+            base_uri: presentation().destination.base_uris(&page.identifier).remove(0),
+            size: Size::new(6000, 4000).expect("a size"),
+            scale: None,
+        };
+        pages.iter().map(published).collect()
+    }
+
+    #[test]
+    fn a_stored_manifest_keeps_the_table_of_contents_of_a_file() -> Result<(), Box<dyn std::error::Error>> {
+        let file = page("book", "book", "A book");
+        let ranges =
+            |paths: &[&str]| paths.iter().map(|path| RangePath::parse(path, None)).collect::<Result<Vec<_>, _>>();
+        let contents = [ranges(&["Part 1"])?, ranges(&[])?, ranges(&["Part 1 > A", "Part 2"])?];
+        let pages = (1..).zip(&contents).map(|(number, ranges)| file.page_of_file(number, None, ranges));
+        let pages: Vec<Page> = pages.collect::<Result<_, _>>()?;
+        let pages = published(&pages);
+        let (_, manifest, _) = presentation().manifest(&pages)?.expect("pages");
+        let body = manifest.to_json(PresentationVersion::V3);
+        let made = Presentation::site_object(&pages).expect("pages").contents;
+        let stored = Presentation::stored_site_object(&[&file], body.as_bytes()).expect("pages").contents;
+        assert!(made.len() == 2 && stored == made, "{stored:?}");
+        Ok(())
+    }
+
     #[test]
     fn a_manifest_shows_the_pages_of_an_object() -> Result<(), Box<dyn std::error::Error>> {
         let pages = [page("ms 1/a", "ms 1", "Folio 1"), page("ms 1/b", "ms 1", "Folio 2")];
-        let published: Vec<ManifestPage> = pages
-            .iter()
-            .map(|page| ManifestPage {
-                page,
-                base_uri: presentation().destination.base_uris(&page.identifier).remove(0),
-                size: Size::new(6000, 4000).expect("a size"),
-                scale: None,
-            })
-            .collect();
-        let (key, manifest, _) = presentation().manifest(&published)?.expect("pages");
+        let (key, manifest, _) = presentation().manifest(&published(&pages))?.expect("pages");
         assert_eq!(key.as_str(), "iiif/manifests/ms 1.json");
         let manifest: Value = serde_json::from_str(&manifest.to_json(PresentationVersion::V3))?;
         assert_eq!(manifest["id"], "https://example.org/iiif/manifests/ms%201.json");

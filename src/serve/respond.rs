@@ -52,7 +52,8 @@ pub struct Site {
 }
 
 impl Site {
-    /// Responds to a request. `/` is `index.html` unless there is a page for it. CORS headers let any website read the images, but not the pages that list them.
+    /// Responds to a request. `/` is `index.html`, unless a page has that path. CORS headers let any website read the
+    /// images, but not the pages that list them.
     pub(super) async fn respond<B>(&self, request: &Request<B>) -> Response<Full<Bytes>> {
         if !is_to_loopback(request) {
             return empty(StatusCode::MISDIRECTED_REQUEST);

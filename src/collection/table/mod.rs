@@ -219,15 +219,9 @@ impl<'a> Reader<'a> {
         self.note_format(Some(sheet.how));
         self.rows.hidden = sheet.hidden_rows;
         self.errors.extend(sheet.errors);
-        let header_row = sheet.rows.iter().find(|row| !row.values.iter().all(String::is_empty)).map(|row| row.line);
         let result = self.read_records(sheet.rows.into_iter().map(Ok), None);
-        // The wrong sheet, or a title above the table, looks like a table with the wrong columns.
-        let with_sheet = |error: RowError| match header_row {
-            Some(line) if line == error.line => {
-                RowError { reason: format!("{} ({})", error.reason, sheet.place), ..error }
-            }
-            _ => error,
-        };
+        // Only the header can fail here. The wrong sheet, or a title above the table, looks like wrong columns.
+        let with_sheet = |error: RowError| RowError { reason: format!("{} ({})", error.reason, sheet.place), ..error };
         Ok(result.map_err(with_sheet)?)
     }
 

@@ -61,6 +61,10 @@ impl LossyRows {
     /// Reads more of the file and decodes it. Returns the number of rows decoded so far.
     fn decode_more(&mut self) -> Result<u32, DecodeError> {
         self.file.seek(SeekFrom::Start(self.start + self.data.len() as u64))?;
+        if self.data.is_empty() {
+            // Growing step by step could take twice the planned memory.
+            self.data.reserve_exact(usize::try_from(self.unread.min(self.file.length()))?);
+        }
         let count = self.unread.min(READ_BYTES as u64);
         let read = (&mut self.file).take(count).read_to_end(&mut self.data)? as u64;
         if read == 0 {

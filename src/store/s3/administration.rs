@@ -93,7 +93,7 @@ impl S3Store {
     }
 
     /// Creates the bucket in the [region](Self::aws_region) of the settings. Requires `s3:CreateBucket`. Returns `false`
-    /// if the bucket already exists and belongs to the same owner. The first region of AWS reports it as created.
+    /// if the bucket already exists and belongs to the same owner. AWS reports `true` again in `us-east-1`.
     ///
     /// # Errors
     /// Returns an error if the store refuses, for example because the name is taken.

@@ -63,14 +63,14 @@ fn date(date: &ExcelDateTime) -> String {
 
 /// Formats a date before 1900, which only some programs write, as ISO 8601. `serial` is the number of days since December
 /// 30, 1899, which is negative.
-#[expect(
-    clippy::cast_possible_truncation,
-    reason = "the number of days is limited, and a fraction of a day is below 1"
-)]
+#[expect(clippy::cast_possible_truncation, reason = "the number of days is limited")]
 fn before_1900(serial: f64) -> String {
     /// Days from March 1 of year 0 to December 30, 1899, in the Gregorian calendar.
     const START_DAYS: i64 = 693_899;
-    let days = START_DAYS + serial.floor().max(-1e6) as i64;
+    const DAY_SECONDS: i64 = 86_400;
+    // Round first, because a time just before midnight could become 24:00:00.
+    let seconds = (serial.max(-1e6) * 86_400.0).round() as i64;
+    let (days, second) = (START_DAYS + seconds.div_euclid(DAY_SECONDS), seconds.rem_euclid(DAY_SECONDS));
     if days < 0 {
         return number(serial, 0);
     }
@@ -82,7 +82,7 @@ fn before_1900(serial: f64) -> String {
     let day = day - (153 * month + 2) / 5 + 1;
     let (year, month) = if month < 10 { (year, month + 3) } else { (year + 1, month - 9) };
     let date = format!("{:04}-{month:02}-{day:02}", era * 400 + year);
-    match ((serial - serial.floor()) * 86_400.0).round() as i64 {
+    match second {
         0 => date,
         second => format!("{date}T{:02}:{:02}:{:02}", second / 3600, second / 60 % 60, second % 60),
     }
@@ -110,6 +110,7 @@ mod tests {
             (-3530.0, "1890-05-01"),
             (-1.0, "1899-12-29"),
             (-0.25, "1899-12-29T18:00:00"),
+            (-0.000_001, "1899-12-30"),
             (-36_463.0, "1800-03-01"),
             (-36_464.0, "1800-02-28"),
             (-109_205.0, "1601-01-01"),
