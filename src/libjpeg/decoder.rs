@@ -1,6 +1,7 @@
 //! JPEG decoding, from files to rows of pixels.
 
 use super::coefficients::CoefficientBuffer;
+use super::entropy_decoder;
 use super::state::{DecoderState, Source};
 use super::virtual_arrays;
 use super::{LibjpegError, ROWS_AT_ONCE, Result, guarded, prepare_errors, raise};
@@ -32,6 +33,15 @@ pub(crate) enum Components {
     YCbCr,
     /// Arbitrary components, returned without conversion.
     AsTheyAre,
+}
+
+/// Decoder of the Huffman codes in a file's only scan.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum EntropyDecoder {
+    Ours,
+    /// libjpeg's, which tests compare ours with.
+    #[cfg_attr(not(test), expect(dead_code, reason = "only for tests"))]
+    Libjpeg,
 }
 
 /// Decodes a JPEG row by row.
@@ -85,7 +95,8 @@ impl Decoder {
             has_ended: false,
             scans: 0,
         };
-        let state = Box::into_raw(Box::new(DecoderState { info, error, source, coefficients: None, requested: 0 }));
+        let state = DecoderState { info, error, source, coefficients: None, requested: 0, scan: None };
+        let state = Box::into_raw(Box::new(state));
         let decoder = Self { state };
         // SAFETY: `state` is valid and its fields don't move; see the module documentation.
         guarded(|| unsafe {
@@ -240,6 +251,10 @@ impl Decoder {
     /// # Errors
     /// Returns an error if the file can't be read, is damaged, or ends before every scan is complete.
     pub(crate) fn start(&mut self) -> Result<()> {
+        self.start_with(EntropyDecoder::Ours)
+    }
+
+    pub(super) fn start_with(&mut self, entropy_decoder: EntropyDecoder) -> Result<()> {
         let state = self.state;
         // SAFETY: `state` is valid and only used by this decoder.
         let started = guarded(|| unsafe {
@@ -248,6 +263,9 @@ impl Decoder {
             // detects missing bits.
             (*state).source.may_end = !(*state).source.is_arithmetic;
             ffi::jpeg_start_decompress(&mut (*state).info);
+            if entropy_decoder == EntropyDecoder::Ours {
+                entropy_decoder::install(&mut (*state).info);
+            }
             if (*state).info.buffered_image != 0 {
                 ffi::jpeg_start_output(&mut (*state).info, 1);
             }
@@ -416,7 +434,7 @@ unsafe extern "C-unwind" fn init_source(_: &mut ffi::jpeg_decompress_struct) {}
 
 unsafe extern "C-unwind" fn term_source(_: &mut ffi::jpeg_decompress_struct) {}
 
-unsafe extern "C-unwind" fn fill_input_buffer(info: &mut ffi::jpeg_decompress_struct) -> ffi::boolean {
+pub(super) unsafe extern "C-unwind" fn fill_input_buffer(info: &mut ffi::jpeg_decompress_struct) -> ffi::boolean {
     // SAFETY: `src` is the first field of a `Source`, and C doesn't use it while waiting for this function.
     let source = unsafe { &mut *info.src.cast::<Source>() };
     let length = loop {

@@ -5,7 +5,7 @@
 use super::bits::{BitWriter, BlockBits};
 
 /// Index in row order of each coefficient in zigzag order (T.81, figure A.6).
-const ZIGZAG: [u8; 64] = zigzag();
+pub(super) static ZIGZAG: [u8; 64] = zigzag();
 
 /// Largest number of bits of an AC coefficient in 8-bit baseline JPEG (T.81, F.1.2.2).
 const MAX_AC_BITS: u32 = 10;

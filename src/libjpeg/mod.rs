@@ -12,12 +12,15 @@
 //! - Row lengths are checked against the width before passing pointers to C.
 #![expect(unsafe_code, reason = "this module talks to a C library")]
 
+mod bit_reader;
 mod bits;
 mod coefficients;
 mod decoder;
 mod encoder;
 mod entropy;
+mod entropy_decoder;
 mod huffman;
+mod huffman_decoder;
 mod scan;
 mod state;
 mod virtual_arrays;

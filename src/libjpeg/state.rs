@@ -1,6 +1,7 @@
 //! Memory that decoders and encoders share with libjpeg.
 
 use super::coefficients::CoefficientBuffer;
+use super::entropy_decoder::ScanReader;
 use super::scan::ScanWriter;
 use crate::iiif::Size;
 use crate::pixel::{Block, BlockLayout};
@@ -17,6 +18,8 @@ pub(super) struct DecoderState {
     /// Coefficient buffer, if coefficients are kept.
     pub(super) coefficients: Option<CoefficientBuffer>,
     pub(super) requested: usize,
+    /// Reader of the scan, if it isn't libjpeg's.
+    pub(super) scan: Option<ScanReader>,
 }
 
 /// The decoder's input. libjpeg's manager comes first so that callbacks can cast their pointer to this type.
