@@ -22,8 +22,8 @@ pub use info::{ImageInformation, ImageInformationError, Rights};
 pub use physical_scale::{LengthUnit, PhysicalScale};
 pub use plan::{ApiVersion, Plan};
 pub(crate) use presentation::{
-    Agent, Behavior, Canvas, Collection, Description, LanguageMap, Link, Manifest, Member, Metadata, Picture, Range,
-    RangePath, Service, StoredCanvas, ViewingDirection, WebUrl, contents,
+    Agent, Behavior, Canvas, Collection, Description, LanguageMap, Link, Manifest, Member, Metadata, NavDate, Picture,
+    Range, RangePath, Service, StoredCanvas, ViewingDirection, WebUrl, contents,
 };
 pub use presentation::{PresentationVersion, PresentationVersionError};
 pub use pyramid::{Cell, Pyramid, PyramidError, PyramidShape, Rendering, RoundedSizes, Thumbnail};

@@ -5,6 +5,7 @@
 
 mod assets;
 mod builder;
+mod date;
 mod language;
 mod links;
 mod markup;

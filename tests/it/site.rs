@@ -206,6 +206,24 @@ fn elements_with_handlers(html: &str) -> Vec<&str> {
 }
 
 #[test]
+fn an_object_page_shows_its_date_unless_the_table_has_one_to_show() {
+    let folder = TempDir::new().expect("a folder");
+    ["exact", "own", "none"].iter().for_each(|name| picture(&folder, &format!("{name}.png"), 200, 300));
+    let table = "source,id,navDate,Date\nexact.png,exact,1595-03,\nown.png,own,1595,um 1595\nnone.png,none,,\n";
+    let table = file(folder.path(), "table.csv", table.as_bytes());
+    let server = FaultServer::start();
+    let run = ingest(&server, &table, &["--site-language=de"]);
+    assert_eq!(run.code, Some(0), "{}", run.stderr);
+    let page = |object: &str| text(&server, &format!("objects/{object}/index.html"));
+    let exact = page("exact");
+    assert!(exact.contains("<dt>Datum</dt><dd><time datetime=\"1595-03\">März 1595</time></dd>"), "{exact}");
+    assert!(exact.contains("\"temporalCoverage\":\"1595-03\""), "{exact}");
+    let own = page("own");
+    assert!(own.contains("um 1595") && !own.contains("<time"), "{own}");
+    assert!(!page("none").contains("Datum"));
+}
+
+#[test]
 fn an_object_page_has_links_files_its_provider_and_a_table_of_contents() {
     let folder = TempDir::new().expect("a folder");
     for page in 1..=3 {

@@ -5,7 +5,12 @@ use std::str::FromStr;
 
 /// A point in time for use in timelines ([navDate](https://iiif.io/api/presentation/3.0/#navdate)).
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct NavDate(String);
+pub struct NavDate {
+    /// Date and time with a time zone.
+    text: String,
+    /// Number of bytes at the start of `text` that aren't filled in.
+    given: usize,
+}
 
 /// Error returned for an invalid [`NavDate`].
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -19,9 +24,11 @@ impl FromStr for NavDate {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let refused = || NavDateError(text.to_owned());
         let (date, time) = text.split_once(['T', ' ']).map_or((text, None), |(date, time)| (date, Some(time)));
-        let date = full_date(date).ok_or_else(refused)?;
-        let time = time.map_or(Some("00:00:00Z".to_owned()), full_time).ok_or_else(refused)?;
-        Ok(Self(format!("{date}T{time}")))
+        let full = full_date(date).ok_or_else(refused)?;
+        let full_time = time.map_or(Some("00:00:00Z".to_owned()), full_time).ok_or_else(refused)?;
+        let text = format!("{full}T{full_time}");
+        let given = if time.is_some() { text.len() } else { date.len() };
+        Ok(Self { text, given })
     }
 }
 
@@ -29,7 +36,12 @@ impl NavDate {
     /// Returns the date and time with a time zone.
     #[must_use]
     pub fn as_str(&self) -> &str {
-        &self.0
+        &self.text
+    }
+
+    /// Returns the year, month, day or time as given, such as `1595-03`. Only times have a time zone.
+    pub(crate) fn given(&self) -> &str {
+        &self.text[..self.given]
     }
 }
 
@@ -147,6 +159,18 @@ mod tests {
             ("", None),
         ] {
             assert_eq!(text.parse::<NavDate>().ok().as_ref().map(NavDate::as_str), date, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_date_knows_how_exactly_it_was_given() {
+        for (text, given) in [
+            ("1595", "1595"),
+            ("-0043-03", "-0043-03"),
+            ("1595-03-31", "1595-03-31"),
+            ("2024-02-29 12:30", "2024-02-29T12:30:00Z"),
+        ] {
+            assert_eq!(text.parse::<NavDate>().as_ref().map(NavDate::given), Ok(given), "{text}");
         }
     }
 

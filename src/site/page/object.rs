@@ -4,12 +4,13 @@ use super::contents::{Contents, PageLink};
 use super::references::References;
 use super::{Layout, Pages, STILL_SIDE, Source, shortened, source};
 use crate::destination::{Destination, Identifier};
-use crate::iiif::{Behavior, LanguageMap, Metadata, ViewingDirection};
+use crate::iiif::{Behavior, Description, LanguageMap, Metadata, ViewingDirection};
+use crate::site::date::ShownDate;
 use crate::site::links::{Picture, Place, object_path, pictures};
 use crate::site::markup::{Markup, script_json, web_url};
 use crate::site::object::{SiteImage, SiteObject};
 use crate::site::rights;
-use crate::site::texts::Texts;
+use crate::site::texts::{SiteLanguage, Texts};
 use crate::site::value::{Value, other_titles, title, values};
 use crate::store::KeyError;
 use askama::Template;
@@ -70,6 +71,7 @@ struct ObjectPage<'a> {
     others: Vec<Value>,
     summary: Vec<Value>,
     metadata: Vec<Entry>,
+    date: Option<ShownDate>,
     credit: Vec<Value>,
     rights: Option<Named>,
     references: References,
@@ -113,6 +115,7 @@ impl Pages {
             others: other_titles(&description.label, &title),
             summary: values(&description.summary, language),
             metadata: self.entries(&description.metadata),
+            date: self.date(description),
             credit: self.credit(object),
             rights: rights_of(object),
             references,
@@ -161,6 +164,17 @@ impl Pages {
             values: values(&entry.value, self.language()),
         };
         metadata.iter().map(entry).filter(|entry| !entry.values.is_empty()).collect()
+    }
+
+    /// Returns the object's `navDate`, unless there is metadata with the label of a date. That can be any text, such as
+    /// `c. 1595`, so it's the better one to show.
+    fn date(&self, description: &Description) -> Option<ShownDate> {
+        let names = SiteLanguage::ALL.map(|language| language.texts().date);
+        let is_date = |text: &String| names.iter().any(|name| text.eq_ignore_ascii_case(name));
+        let mut labels = description.metadata.iter().flat_map(|entry| entry.label.languages());
+        let has_own = labels.any(|(_, texts)| texts.iter().any(is_date));
+        let date = description.nav_date.as_ref().filter(|_| !has_own)?;
+        Some(ShownDate::new(date, self.options.language))
     }
 
     fn credit(&self, object: &SiteObject) -> Vec<Value> {

@@ -1,4 +1,4 @@
-//! References from an object to web pages, files, providers and a place.
+//! References from an object to web pages, files, providers, a date and a place.
 
 use crate::iiif::{Agent, Description, LanguageMap, Link, WebUrl};
 use crate::site::value::{Value, title};
@@ -69,6 +69,9 @@ impl References {
         let provider = |provider: &Provider| json!({"@type": "Organization", "name": provider.link.label.text, "url": provider.link.href});
         if !self.providers.is_empty() {
             data["provider"] = self.providers.iter().map(provider).collect();
+        }
+        if let Some(date) = &description.nav_date {
+            data["temporalCoverage"] = date.given().into();
         }
         if let Some(place) = &description.nav_place {
             let (latitude, longitude) = place.degrees();
