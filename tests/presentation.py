@@ -57,6 +57,21 @@ def many(program, folder):
     yield folder / "many", 1001, 3
 
 
+def nested(program, folder):
+    """Collections within each other, from folders and from a column."""
+    for name in ("top", "maps/a", "maps/europe/b", "books/c"):
+        path = folder / "tree" / f"{name}.ppm"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_picture(path, 300, 200)
+    ingest(program, folder / "folders", folder / "tree", "--nest=folder", "--presentation=3,2", "--activity")
+    yield folder / "folders", 4, 4
+    with open(folder / "tree" / "table.csv", "w", newline="", encoding="utf-8") as file:
+        csv.writer(file).writerows([["source", "Series@en", "Series@de"], ["top.ppm", "Maps > Europe", "Karten > Europa"],
+                                    ["maps/a.ppm", "Maps", "Karten"], ["books/c.ppm", "", "«Bücher»"]])
+    ingest(program, folder / "column", f"--table={folder / 'tree' / 'table.csv'}", "--nest=column=Series", "--presentation=3,2", "--activity")
+    yield folder / "column", 3, 4
+
+
 def judge(folder, manifests, collections):
     kinds = {"Manifest": iiif_prezi3.Manifest, "Collection": iiif_prezi3.Collection}
     documents = [*folder.glob("manifests/**/*.json"), *folder.glob("collections/*.json"), folder / "collection.json"]
@@ -157,7 +172,7 @@ def main():
     program = pathlib.Path(sys.argv[1])
     with tempfile.TemporaryDirectory() as folder:
         folder = pathlib.Path(folder)
-        for published in (*described(program, folder), *many(program, folder)):
+        for published in (*described(program, folder), *many(program, folder), *nested(program, folder)):
             judge(*published)
         says_what_the_table_says(folder / "3")
         judge_is_awake(folder / "3")

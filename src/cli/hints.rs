@@ -293,6 +293,10 @@ impl From<IngestError> for Fatal {
                 let hint = "rename the file or its folder, set its `id` in a `--table`, or pass `--presentation none`";
                 Self::of(Exit::Usage, &error, hint)
             }
+            IngestError::MissingColumn { .. } => {
+                let hint = "check the name in `--nest`; columns that `--metadata-columns` leaves out can't be used";
+                Self::of(Exit::Usage, &error, hint)
+            }
             IngestError::NotActivities { .. } => {
                 Self::of(Exit::Failed, &error, "delete this file to begin the activity stream again")
             }

@@ -5,6 +5,7 @@ pub mod ingest;
 mod input;
 mod lines;
 mod naming;
+mod nesting;
 mod page;
 mod page_selection;
 mod presentation;
@@ -16,6 +17,8 @@ mod table;
 
 pub use folder::EmptyFolder;
 pub use input::{ImageType, ImageTypeError, Input, InputError, Patterns};
+pub(crate) use nesting::CollectionPath;
+pub use nesting::{Nesting, NestingError};
 pub use page::{Page, objects};
 pub use page_selection::{PageRange, PageSelection, PageSelectionError};
 pub(crate) use presentation::{ManifestPage, Presentation, StoredPage};

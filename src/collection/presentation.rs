@@ -1,5 +1,6 @@
 //! Builds the manifests and collection documents of published images.
 
+use super::nesting::{Branch, BranchItem, CollectionPath, Nesting, branches};
 use super::page::Page;
 use super::page_selection::PageSelection;
 use crate::destination::{Destination, DocumentAddress, Identifier, Versions};
@@ -28,6 +29,8 @@ pub struct Presentation {
     shape: PyramidShape,
     /// Prefix to replace in image URIs, and its replacement.
     image_uris: Option<(String, String)>,
+    /// Rule for collections within the collection.
+    nesting: Option<Nesting>,
 }
 
 /// A page with a published image.
@@ -61,7 +64,13 @@ impl Presentation {
         version: PresentationVersion,
         shape: PyramidShape,
     ) -> Self {
-        Self { destination, image_version, version, shape, image_uris: None }
+        Self { destination, image_version, version, shape, image_uris: None, nesting: None }
+    }
+
+    /// Distributes objects over collections within the collection.
+    #[must_use]
+    pub(crate) fn nested(self, nesting: Option<Nesting>) -> Self {
+        Self { nesting, ..self }
     }
 
     /// Returns a version 2 presentation of the same images. Its documents have their own folder. Manifests refer to
@@ -78,7 +87,8 @@ impl Presentation {
         let image_uris = folder(ApiVersion::V3).map(uri).zip(folder(ApiVersion::V2).map(uri));
         let image_version = if folder(ApiVersion::V2).is_some() { ApiVersion::V2 } else { self.image_version };
         let destination = self.destination.presentation2()?;
-        Ok(Self { destination, image_version, version: PresentationVersion::V2, shape: self.shape, image_uris })
+        let (version, nesting) = (PresentationVersion::V2, self.nesting.clone());
+        Ok(Self { destination, image_version, version, shape: self.shape, image_uris, nesting })
     }
 
     /// Returns the URI that this presentation uses for an image or one of its sizes.
@@ -143,39 +153,74 @@ impl Presentation {
         uri.is_some() && uri == PresentationVersion::document_uri(body)
     }
 
-    /// Returns the keys of all collection pages for a collection with `objects` objects.
+    /// Returns the paths of the collections within the collection that an object with these pages belongs to.
+    pub(crate) fn collection_paths(&self, pages: &[&Page]) -> Vec<CollectionPath> {
+        self.nesting.as_ref().map(|nesting| nesting.paths(pages)).unwrap_or_default()
+    }
+
+    /// Returns the keys of all collection documents for these objects.
     ///
     /// # Errors
     /// Returns an error if a key is too long.
-    pub(crate) fn collection_page_keys(&self, objects: usize) -> Result<Vec<Key>, KeyError> {
-        let pages = if objects <= PAGE_OBJECTS { 0 } else { objects.div_ceil(PAGE_OBJECTS) };
-        (1..=pages).map(|number| Ok(self.destination.collection_page(number)?.key)).collect()
+    pub(crate) fn collection_keys(&self, objects: &[Vec<&Page>]) -> Result<Vec<Key>, KeyError> {
+        let any = || Member::manifest(String::new(), LanguageMap::default());
+        let members = objects.iter().map(|pages| (self.collection_paths(pages), any())).collect();
+        Ok(self.collection(&LanguageMap::default(), members)?.into_iter().map(|(key, _)| key).collect())
     }
 
-    /// Creates `collection.json`, listing objects in the given order. A large collection is split into pages under
-    /// `collections/`, which are returned first.
+    /// Creates `collection.json`, listing objects in the given order, each in the collections that its paths lead to.
+    /// These collections are under `collections/`, as are the pages of large ones. Every document is returned after those
+    /// that it refers to.
     ///
     /// # Errors
     /// Returns an error if a key is too long.
     pub(crate) fn collection(
         &self,
         label: &LanguageMap,
+        members: Vec<(Vec<CollectionPath>, Member)>,
+    ) -> Result<Vec<(Key, Collection)>, KeyError> {
+        let branches = branches(label.clone(), members);
+        let link = |branch: &Branch| {
+            let url = self.destination.collection_named(branch.name.as_deref())?.url;
+            Ok(Member::collection(url, branch.label.clone()))
+        };
+        let links: Vec<Member> = branches.iter().map(link).collect::<Result<_, KeyError>>()?;
+        let mut documents = Vec::new();
+        for Branch { name, label, items } in branches.into_iter().rev() {
+            let member = |item| match item {
+                BranchItem::Manifest(member) => member,
+                BranchItem::Collection(index) => links[index].clone(),
+            };
+            documents.extend(self.collection_documents(
+                name.as_deref(),
+                label,
+                items.into_iter().map(member).collect(),
+            )?);
+        }
+        Ok(documents)
+    }
+
+    /// Creates a collection. If it's large, its pages come first.
+    fn collection_documents(
+        &self,
+        name: Option<&str>,
+        label: LanguageMap,
         members: Vec<Member>,
     ) -> Result<Vec<(Key, Collection)>, KeyError> {
-        let DocumentAddress { key, url: id } = self.destination.collection()?;
+        let DocumentAddress { key, url: id } = self.destination.collection_named(name)?;
         if members.len() <= PAGE_OBJECTS {
-            return Ok(vec![(key, Collection::new(id, label.clone(), members))]);
+            return Ok(vec![(key, Collection::new(id, label, members))]);
         }
         let (mut documents, mut pages) = (Vec::new(), Vec::new());
         // Presentation API 3 doesn't support paging for collections. Viewers load the entire collection, and some show
         // all of it in a menu, so a large collection is split into nested collections.
         for (members, number) in members.chunks(PAGE_OBJECTS).zip(1..) {
-            let DocumentAddress { key, url: id } = self.destination.collection_page(number)?;
+            let DocumentAddress { key, url: id } = self.destination.collection_page(name, number)?;
             let label = LanguageMap::new(None, number.to_string());
             pages.push(Member::collection(id.clone(), label.clone()));
             documents.push((key, Collection::new(id, label, members.to_vec())));
         }
-        documents.push((key, Collection::new(id, label.clone(), pages)));
+        documents.push((key, Collection::new(id, label, pages)));
         Ok(documents)
     }
 
@@ -326,6 +371,7 @@ fn object_description(pages: &[ManifestPage], mut descriptions: Vec<Description>
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::collection::objects;
     use crate::collection::row_metadata::RowMetadata;
     use serde_json::Value;
 
@@ -449,16 +495,21 @@ mod tests {
 
     #[test]
     fn a_large_collection_has_pages() -> Result<(), KeyError> {
-        let members = |count: usize| {
-            (0..count).map(|it| Member::manifest(format!("https://example.org/{it}"), LanguageMap::default())).collect()
+        let pages = |count: usize| -> Vec<Page> {
+            (0..count).map(|it| page(&it.to_string(), &format!("a/{it}"), "")).collect()
         };
-        let label = LanguageMap::new(None, "All");
         let keys = |count| -> Result<Vec<String>, KeyError> {
-            Ok(presentation().collection(&label, members(count))?.iter().map(|(key, _)| key.to_string()).collect())
+            let keys = presentation().collection_keys(&objects(&pages(count)))?;
+            Ok(keys.iter().map(ToString::to_string).collect())
         };
         assert_eq!(keys(1000)?, ["iiif/collection.json"]);
         assert_eq!(keys(2001)?[..2], ["iiif/collections/1.json", "iiif/collections/2.json"]);
         assert_eq!(keys(2001)?.last().map(String::as_str), Some("iiif/collection.json"));
+        let nested = presentation().nested(Some(Nesting::Folder)).collection_keys(&objects(&pages(1001)))?;
+        let name = nested[2].as_str().strip_suffix(".json").expect("the name of the folder's collection");
+        let expected = [format!("{name}-1.json"), format!("{name}-2.json"), format!("{name}.json")];
+        assert_eq!(nested[..3].iter().map(Key::as_str).collect::<Vec<_>>(), expected);
+        assert_eq!(nested[3..].iter().map(Key::as_str).collect::<Vec<_>>(), ["iiif/collection.json"]);
         Ok(())
     }
 }

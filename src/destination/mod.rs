@@ -7,6 +7,7 @@
 //!   2/{identifier}/info.json
 //!   manifests/{object}.json
 //!   collection.json                  split into pages in collections/ if it is large
+//!   collections/                     also has the collections within the collection, if they are wanted
 //!   presentation/2/                  the same documents in version 2, if they are wanted
 //!   activity/                        changes of manifests, if they are wanted
 //!   {page}.html
@@ -33,7 +34,7 @@ use crate::iiif::ApiVersion;
 use crate::store::{Key, KeyError, Prefix};
 use image::{info_url, path_of_image};
 
-/// Folder for the pages of a large collection.
+/// Folder for the pages of a large collection, and for collections within the collection.
 const COLLECTION_PAGES: &str = "collections";
 
 /// Folder for Presentation API 2 documents.
@@ -205,12 +206,24 @@ impl Destination {
         self.document(COLLECTION)
     }
 
-    /// Returns the address of one page of a large collection. Pages are numbered from 1.
+    /// Returns the address of the collection with this file name, or of the outermost one.
     ///
     /// # Errors
     /// Returns an error if the key is too long.
-    pub(crate) fn collection_page(&self, number: usize) -> Result<DocumentAddress, KeyError> {
-        self.document(&format!("{COLLECTION_PAGES}/{number}.json"))
+    pub(crate) fn collection_named(&self, name: Option<&str>) -> Result<DocumentAddress, KeyError> {
+        match name {
+            Some(name) => self.document(&format!("{COLLECTION_PAGES}/{name}.json")),
+            None => self.collection(),
+        }
+    }
+
+    /// Returns the address of one page of a large collection, which may be within another one. Pages are numbered from 1.
+    ///
+    /// # Errors
+    /// Returns an error if the key is too long.
+    pub(crate) fn collection_page(&self, name: Option<&str>, number: usize) -> Result<DocumentAddress, KeyError> {
+        let name = name.map(|name| format!("{name}-")).unwrap_or_default();
+        self.document(&format!("{COLLECTION_PAGES}/{name}{number}.json"))
     }
 
     /// Returns the prefix of all manifests.
@@ -221,7 +234,7 @@ impl Destination {
         self.prefix.join(Self::MANIFESTS)
     }
 
-    /// Returns the prefix of all collection pages.
+    /// Returns the prefix of all collection pages, and of collections within the collection.
     ///
     /// # Errors
     /// Returns an error if the prefix is too long.
@@ -365,7 +378,9 @@ mod tests {
         for (address, key, url) in [
             (destination.manifest(&"ms 1".parse()?)?, "p/manifests/ms 1.json", "manifests/ms%201.json"),
             (destination.collection()?, "p/collection.json", "collection.json"),
-            (destination.collection_page(2)?, "p/collections/2.json", "collections/2.json"),
+            (destination.collection_page(None, 2)?, "p/collections/2.json", "collections/2.json"),
+            (destination.collection_page(Some("x-1"), 2)?, "p/collections/x-1-2.json", "collections/x-1-2.json"),
+            (destination.collection_named(Some("x-1"))?, "p/collections/x-1.json", "collections/x-1.json"),
             (destination.document("my maps.html")?, "p/my maps.html", "my%20maps.html"),
         ] {
             assert_eq!((address.key.as_str(), address.url), (key, format!("http://localhost:3000/{url}")));

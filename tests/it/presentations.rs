@@ -114,6 +114,134 @@ fn names_of_further_documents_are_reserved_only_if_they_are_written() {
     }
 }
 
+/// Creates images in a tree of folders.
+fn tree() -> TempDir {
+    let folder = TempDir::new().expect("a folder");
+    for name in ["top.png", "books/c.png", "maps/a.png", "maps/europe/b.png"] {
+        std::fs::create_dir_all(folder.path().join(name).parent().expect("a folder")).expect("made");
+        png_file(folder.path(), name, 60, 40);
+    }
+    folder
+}
+
+/// Formats a stored collection with all collections within it, like `Maps[a Europe[b]]`.
+fn shown(server: &FaultServer, url: &str) -> String {
+    let key = |url: &str| url.strip_prefix(&format!("{PUBLIC_URL}/")).expect("below the public URL").to_owned();
+    let collection = document(server, &key(url));
+    assert_eq!(collection["id"].as_str().or(collection["@id"].as_str()), Some(url));
+    let members = ["items", "collections", "manifests"].iter().filter_map(|name| collection[*name].as_array());
+    let item = |item: &Value| {
+        let id = item["id"].as_str().or(item["@id"].as_str()).expect("an ID");
+        match item["type"].as_str().or(item["@type"].as_str()) {
+            Some("Collection" | "sc:Collection") => shown(server, id),
+            _ => document(server, &key(id)).get("label").map(label).expect("a label"),
+        }
+    };
+    let items: Vec<String> = members.flatten().map(item).collect();
+    format!("{}[{}]", label(&collection["label"]), items.join(" "))
+}
+
+/// Returns the first value of a label in any version.
+fn label(label: &Value) -> String {
+    let first = label.as_object().and_then(|map| map.values().next()).map_or(label, |texts| &texts[0]);
+    first.as_str().expect("text").to_owned()
+}
+
+/// Returns the URLs of the collection in both versions.
+fn tops() -> [String; 2] {
+    ["", "presentation/2/"].map(|folder| format!("{PUBLIC_URL}/{folder}collection.json"))
+}
+
+#[test]
+fn folders_are_collections_within_the_collection_in_both_versions() {
+    let (server, folder) = (FaultServer::start(), tree());
+    ingest(&server, &["--label=All", "--presentation=3,2"], &[folder.path()]);
+    assert!(!server.keys(BUCKET).iter().any(|key| key.contains("collections/")), "off by default");
+    let nest = ["--presentation=3,2", "--nest=folder", "--activity"];
+    let dry = ingest(&server, &[&nest[..], &["--dry-run"]].concat(), &[folder.path()]);
+    ingest(&server, &nest, &[folder.path()]);
+    let written: Vec<String> = puts(&server).into_iter().filter(|key| !key.starts_with("activity/")).collect();
+    assert_eq!(written.len(), 8, "manifests stay as they are: {written:?}");
+    assert!(written.iter().all(|key| dry.stdout.contains(&format!("write    {key}"))), "{}", dry.stdout);
+    let [newest, version2] = tops();
+    assert_eq!(shown(&server, &newest), "All[books[books/c] maps[maps/a europe[maps/europe/b]] top]");
+    assert_eq!(shown(&server, &version2), "All[books[books/c] maps[europe[maps/europe/b] maps/a] top]");
+    let books = written.iter().find(|key| key.starts_with("collections/books-")).expect("the collection of a folder");
+    let thumbnail = &document(&server, books)["items"][0]["thumbnail"][0]["id"];
+    assert_eq!(thumbnail, &json!(format!("{PUBLIC_URL}/books/c/full/max/0/default.jpg")));
+    ingest(&server, &nest, &[folder.path()]);
+    assert_eq!(puts(&server), Vec::<String>::new(), "an unchanged night writes nothing");
+
+    // A new object changes its collection only.
+    png_file(folder.path(), "books/d.png", 60, 40);
+    ingest(&server, &nest, &[folder.path()]);
+    let changed: Vec<String> = puts(&server).into_iter().filter(|key| key.contains("collection")).collect();
+    assert_eq!(changed, [books.clone(), format!("presentation/2/{books}")]);
+}
+
+#[test]
+fn a_collection_within_the_collection_goes_away_with_its_last_object() {
+    let (server, folder) = (FaultServer::start(), tree());
+    let nest = ["--presentation=3,2", "--nest=folder", "--label=All"];
+    ingest(&server, &nest, &[folder.path()]);
+    std::fs::remove_dir_all(folder.path().join("maps/europe")).expect("deleted");
+    let expected = "All[books[books/c] maps[maps/a] top]";
+    // Without `--prune`, the image stays online, but no collection has it.
+    ingest(&server, &nest, &[folder.path()]);
+    let europe =
+        |server: &FaultServer| server.keys(BUCKET).iter().filter(|key| key.contains("collections/europe-")).count();
+    assert!(tops().iter().all(|top| shown(&server, top) == expected) && europe(&server) == 2);
+    let run = ingest(&server, &[&nest[..], &["--prune", "--max-delete=1"]].concat(), &[folder.path()]);
+    assert_eq!(europe(&server), 0, "{}", run.stderr);
+    assert!(tops().iter().all(|top| shown(&server, top) == expected));
+    // Without the option, the collection lists all objects, and the others are no longer wanted.
+    ingest(&server, &["--presentation=3,2", "--prune"], &[folder.path()]);
+    assert!(tops().iter().all(|top| shown(&server, top) == "All[books/c maps/a top]"));
+    assert!(!server.keys(BUCKET).iter().any(|key| key.contains("collections/")));
+}
+
+#[test]
+fn parts_of_an_input_have_the_same_collections_as_the_whole() {
+    let folder = tree();
+    let collections = |server: &FaultServer| -> Vec<(String, Value)> {
+        let keys = server.keys(BUCKET).into_iter().filter(|key| key.starts_with("collection"));
+        keys.map(|key| (key.clone(), document(server, &key))).collect()
+    };
+    let (whole, parts) = (FaultServer::start(), FaultServer::start());
+    ingest(&whole, &["--nest=folder"], &[folder.path()]);
+    for part in ["--shard=0/2", "--shard=1/2"] {
+        ingest(&parts, &["--nest=folder", part], &[folder.path()]);
+    }
+    assert_eq!(collections(&parts), []);
+    ingest(&parts, &["--nest=folder", "--finish"], &[folder.path()]);
+    assert_eq!(collections(&whole).len(), 4);
+    assert_eq!(collections(&parts), collections(&whole));
+}
+
+#[test]
+fn a_column_names_collections_and_must_have_values() {
+    let (server, folder) = (FaultServer::start(), tree());
+    let table = "source,id,label,Series@en,Series@de\n\
+                 top.png,a,A,Maps > Europe,Karten > Europa\n\
+                 books/c.png,b,B,,\n\
+                 maps/a.png,c,C,\"\u{1b}[31m ../\",\n";
+    let table = file(folder.path(), "table.csv", table.as_bytes());
+    let table = format!("--table={}", table.display());
+    ingest(&server, &["--label=All", "--nest=column=series", &table], &[]);
+    let [top, _] = tops();
+    assert_eq!(shown(&server, &top), "All[Maps[Europe[A]] B \u{1b}[31m ../[C]]");
+    let maps = document(&server, "collection.json")["items"][0].clone();
+    assert_eq!(maps["label"], json!({"en": ["Maps"], "de": ["Karten"]}));
+    assert!(
+        server.keys(BUCKET).iter().all(|key| key.chars().all(|it| it.is_ascii_alphanumeric() || "/.,-_".contains(it)))
+    );
+    let mut command = program();
+    command.args(["ingest", "--bucket", BUCKET, "--endpoint-url", &server.endpoint(), "--public-url", PUBLIC_URL]);
+    let run: Run = command.args(["--nest=column=Serien", &table]).output().expect("built").into();
+    let message = "no image has a value in the metadata column `Serien`";
+    assert!(run.code == Some(2) && run.stderr.contains(message), "{}", run.stderr);
+}
+
 /// Returns a page's activities, each with its type and manifest name.
 fn activities(server: &FaultServer, number: u32) -> Vec<String> {
     let page = document(server, &format!("activity/page-{number}.json"));

@@ -19,7 +19,7 @@ use events::IngestReporter;
 use iiif_publish::collection::ingest::{
     Completion, DeleteLimit, Ingest, IngestMode, IngestOptions, IngestSummary, Metrics,
 };
-use iiif_publish::collection::{ImageType, InputError, Page, PageSelection, Shard, objects};
+use iiif_publish::collection::{ImageType, InputError, Nesting, Page, PageSelection, Shard, objects};
 use iiif_publish::error::chain;
 use iiif_publish::iiif::PresentationVersion;
 use iiif_publish::publish::{Image, Publisher};
@@ -111,6 +111,12 @@ struct DocumentArguments {
     /// Documents in version 2 are below `presentation/2/`. Version 3 is always written, unless there are no documents at all.
     #[arg(long, value_name = "VERSIONS", default_value = "3")]
     presentation: PresentationArgument,
+    /// Write a collection for each folder (`folder`) or value of a metadata column (`column=NAME`), within the collection
+    ///
+    /// Folders are those of the objects' identifiers. In a column, ` > ` separates the names of collections within each other, such as
+    /// `Maps > Europe`. Their documents are below `collections/`.
+    #[arg(long, value_name = "BY")]
+    nest: Option<Nesting>,
     /// Append changes of manifests to an activity stream for aggregators (IIIF Change Discovery)
     ///
     /// The stream is `activity/all-changes.json`.
@@ -349,6 +355,7 @@ impl Arguments {
         options.collection_label = self.documents.presentation.0.as_ref().map(|_| label);
         options.keeps_collection_label = self.documents.label.is_none();
         options.further_presentations = self.documents.presentation.0.clone().unwrap_or_default();
+        options.nesting.clone_from(&self.documents.nest);
         options.writes_activities = self.documents.activity;
         options.site = self.site.options()?;
         options.report.clone_from(&self.report);

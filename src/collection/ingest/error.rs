@@ -36,6 +36,12 @@ pub enum IngestError {
     /// The collection wasn't written because none of its manifests exist in the store.
     #[error("these objects have no manifests, so the collection would be empty")]
     EmptyCollection,
+    /// No image has a value in the column that names collections within the collection.
+    #[error("no image has a value in the metadata column `{column}`")]
+    MissingColumn {
+        /// The column's name.
+        column: String,
+    },
     /// An image's identifier would place its objects in a folder reserved for manifests or collections.
     #[error("`{identifier}` cannot be an identifier: `{folder}` is reserved for manifests and collections")]
     ReservedIdentifier {

@@ -4,7 +4,7 @@ use super::IngestError;
 use super::present::{KnownDocument, Manifests, PresentDocuments, listed};
 use super::summary::KnownImages;
 use super::thumbnails::Thumbnails;
-use crate::collection::{ManifestPage, Page, Presentation, objects};
+use crate::collection::{CollectionPath, ManifestPage, Page, Presentation, objects};
 use crate::destination::Identifier;
 use crate::iiif::{Collection, LanguageMap, Member, PresentationVersion, Size};
 use crate::publish::{DocumentMark, PublishedImage, Publisher};
@@ -262,12 +262,12 @@ pub(super) async fn changed_collection(
     changed.try_filter_map(|changed| ready(Ok(changed))).try_collect().await
 }
 
-/// Returns a member for each object that has a manifest, and all of their thumbnails.
+/// Returns a member for each object that has a manifest, with the collections it belongs to, and all of their thumbnails.
 fn members<'p>(
     presentation: &Presentation,
     content: &'p CollectionContent<'_>,
     is_there: impl Fn(&Key) -> bool,
-) -> Result<(Vec<Member>, Thumbnails), IngestError> {
+) -> Result<(Vec<(Vec<CollectionPath>, Member)>, Thumbnails), IngestError> {
     let (mut members, mut thumbnails) = (Vec::new(), Thumbnails::default());
     for pages in objects(content.pages) {
         // The other properties of an entry don't depend on page sizes, so any size will do.
@@ -283,7 +283,7 @@ fn members<'p>(
             };
             let shown: Vec<ManifestPage> = images.filter_map(known).collect();
             thumbnails.add(&member, presentation.list_thumbnail(&shown), &pages[0].object);
-            members.push(member);
+            members.push((presentation.collection_paths(&pages), member));
         }
     }
     Ok((members, thumbnails))

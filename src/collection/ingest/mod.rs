@@ -107,7 +107,8 @@ impl<'a> Ingest<'a> {
     /// Prepares a run. The `events` callback must not block.
     ///
     /// # Errors
-    /// Returns an error if an image has an identifier that is reserved for manifests or collections.
+    /// Returns an error if an image has an identifier that is reserved for manifests or collections, or if the input
+    /// doesn't have the column that names collections within the collection.
     pub fn new(
         publisher: &'a Publisher,
         input: &'a IngestInput,
@@ -116,7 +117,11 @@ impl<'a> Ingest<'a> {
     ) -> Result<Self, IngestError> {
         let presentation =
             options.collection_label.as_ref().and_then(|_| presentation(publisher, PresentationVersion::V3));
+        let presentation = presentation.map(|it| it.nested(options.nesting.clone()));
         if presentation.is_some() {
+            if let Some(column) = options.nesting.as_ref().and_then(|nesting| nesting.missing_column(input.pages())) {
+                return Err(IngestError::MissingColumn { column: column.to_owned() });
+            }
             input.check_identifiers(&publisher.options().destination())?;
             if options.site.is_some() {
                 input.check_identifiers_for_site(&publisher.options().destination())?;

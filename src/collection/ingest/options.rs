@@ -1,7 +1,7 @@
 //! Configuration of a run.
 
 use super::DeleteLimit;
-use crate::collection::{PageSelection, Shard};
+use crate::collection::{Nesting, PageSelection, Shard};
 use crate::iiif::PresentationVersion;
 use crate::site::SiteOptions;
 use std::path::PathBuf;
@@ -34,6 +34,8 @@ pub struct IngestOptions {
     pub pages: PageSelection,
     /// Write the collection along with the manifests. Has no effect if there are no manifests.
     pub writes_collection: bool,
+    /// Rule for collections within the collection. By default, it lists all objects itself.
+    pub nesting: Option<Nesting>,
     /// Presentation API versions to write in addition to version 3.
     pub further_presentations: Vec<PresentationVersion>,
     /// Append manifest changes to an activity stream. Has no effect unless the collection is also written.
@@ -58,6 +60,7 @@ impl Default for IngestOptions {
             keeps_collection_label: false,
             pages: PageSelection::default(),
             writes_collection: true,
+            nesting: None,
             further_presentations: Vec::new(),
             writes_activities: false,
             site: None,

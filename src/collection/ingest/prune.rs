@@ -138,7 +138,7 @@ async fn stale_documents(
     let manifests = objects.iter().filter_map(manifest_key).map(|object| destination.manifest(object));
     let manifests = manifests.map(|manifest| Ok::<_, KeyError>(manifest?.key));
     let mut wanted = manifests.collect::<Result<HashSet<Key>, _>>()?;
-    wanted.extend(presentation.collection_page_keys(objects.len())?);
+    wanted.extend(presentation.collection_keys(&objects)?);
     let pages = listed(publisher, destination.collection_pages()?).await?.unwrap_or_default();
     let present = documents.get().await?.manifests.iter().flatten().chain(&pages).map(|(key, _)| key);
     let mut documents = Vec::new();

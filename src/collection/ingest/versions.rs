@@ -88,8 +88,7 @@ impl Ingest<'_> {
         let objects = objects(self.input.pages());
         let object = objects.iter().filter_map(|pages| pages.first()).map(|page| destination.manifest(&page.object));
         let mut wanted = object.map(|address| Ok(address?.key)).collect::<Result<HashSet<Key>, KeyError>>()?;
-        wanted.insert(destination.collection()?.key);
-        wanted.extend(presentation.collection_page_keys(objects.len())?);
+        wanted.extend(presentation.collection_keys(&objects)?);
         let mut stale = Vec::new();
         for key in present.into_keys().filter(|key| !wanted.contains(key)) {
             let stored = self.publisher.store().get(&key).await?;
