@@ -53,6 +53,11 @@ await walk('search', 'index.html', {}, async (page, _, context) => {
   await page.waitForFunction(() => document.querySelectorAll('#grid .card').length === 1);
   check(bytes < MAX_QUERY_BYTES, `a query loads ${bytes} bytes`);
   check(new URL(page.url()).search === '?q=rome', 'the query is in the URL');
+  // Longer than the time after which a slow query is announced.
+  await page.waitForTimeout(500);
+  check(await page.locator('#count').textContent() === '1 result', 'the number of results stays');
+  const number = page.locator('#facets details:not([hidden]) .number');
+  check(await number.count() === 1 && await number.textContent() === '1', 'the filters have the numbers of the query');
   await page.fill('#q', '東京');
   await page.waitForFunction(() => document.querySelector('#grid .title')?.lang === 'ja');
   await page.fill('#q', '');

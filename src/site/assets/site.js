@@ -34,7 +34,7 @@ const encoded = (path) => path.split("/").map((part) => encodeURIComponent(part)
 /* ---- Search ------------------------------------------------------------------------------------------------------- */
 
 const RESULTS = 30; // objects to show at a time
-const FIRST_RESULTS = 8; // objects to show before the rest of their records has loaded
+const FIRST_RESULTS = 6; // objects to show before the rest of their records has loaded: as many as browsers load at once
 const VALUES = 8; // values to show per facet before expanding it
 
 // These rules must match those used to build the index.
@@ -111,10 +111,9 @@ class Index {
     return found;
   }
 
-  /** Returns all documents in a shard that contain the words, each with its number, score, position by title and facet values. */
-  async search(shard, words, needsColumns) {
-    const loading = words.map((word) => this.documents(shard, word));
-    const [columns, ...found] = await Promise.all([needsColumns ? this.file(shard.columns) : null, ...loading]);
+  /** Returns all documents in a shard that contain the words, each with its number and score. */
+  async search(shard, words) {
+    const found = await Promise.all(words.map((word) => this.documents(shard, word)));
     let documents = [];
     if (found.length) {
       found.sort((a, b) => a.size - b.size);
@@ -126,10 +125,18 @@ class Index {
     } else {
       documents = Array.from({ length: shard.count }, (_, document) => ({ document, score: 0 }));
     }
-    return documents.map(({ document, score }) => ({
-      shard, document, score, number: shard.first + document, order: columns?.order[document] ?? 0,
-      values: columns?.facets.map((facet) => [].concat(facet[document])),
-    }));
+    return documents.map(({ document, score }) => ({ shard, document, score, number: shard.first + document }));
+  }
+
+  /** Adds the position by title and the facet values to each document. */
+  async addColumns(documents) {
+    const shards = [...new Set(documents.map(({ shard }) => shard))];
+    const columns = new Map(await Promise.all(shards.map(async (shard) => [shard, await this.file(shard.columns)])));
+    for (const found of documents) {
+      const { order, facets } = columns.get(found.shard);
+      found.order = order[found.document];
+      found.values = facets.map((facet) => [].concat(facet[found.document]));
+    }
   }
 
   async record({ shard, document }) {
@@ -256,16 +263,23 @@ class List {
         if (facet < 0) continue;
         chosen.push([facet, new Set(values.map((value) => facets[facet].values.findIndex(([known]) => known === value)))]);
       }
-      const needsColumns = Boolean(sort || facets.length);
-      const matching = (await Promise.all(shards.map((shard) => index.search(shard, words, needsColumns)))).flat();
+      // Columns are large. A query that doesn't need them to find and sort objects shows those first, and counts later.
+      const needsColumns = Boolean(sort || chosen.length);
+      if (needsColumns) shards.forEach((shard) => index.file(shard.columns).catch(() => {}));
+      const matching = (await Promise.all(shards.map((shard) => index.search(shard, words)))).flat();
+      if (needsColumns) await index.addColumns(matching);
       if (run !== this.run) return;
       const found = matching.filter((result) => chosen.every((filter) => passes(result, filter)));
       found.sort(sort ? (a, b) => a.order - b.order : (a, b) => b.score - a.score || a.number - b.number);
       at("grid").replaceChildren();
       at("pager").hidden = true;
+      clearTimeout(slow);
       at("count").textContent = !found.length ? T.no_results : found.length === 1 ? T.one_result : T.results.replace("{}", number(found.length));
-      this.showFilters(needsColumns ? { matching, chosen } : null);
+      if (needsColumns || !facets.length) this.showFilters({ matching, chosen });
       await this.append(index, found, run);
+      if (needsColumns || !facets.length || run !== this.run) return;
+      await index.addColumns(matching);
+      if (run === this.run) this.showFilters({ matching, chosen });
     } catch (error) {
       if (run !== this.run) return;
       // The index may have been replaced after its directory was loaded.

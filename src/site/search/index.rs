@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
-/// Size of a word block before compression, in bytes. Compression reduces it to about a third.
-const BLOCK_BYTES: usize = 96 << 10;
+/// Size of a word block before compression, in bytes. Compression reduces it to about a third. A query on a slow phone
+/// waits for a block per word.
+const BLOCK_BYTES: usize = 24 << 10;
 
 /// The words in one shard of the index.
 #[derive(Debug, Default)]
