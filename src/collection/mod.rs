@@ -11,6 +11,7 @@ mod page_selection;
 mod presentation;
 mod row_links;
 mod row_metadata;
+mod row_place;
 mod shard;
 mod stale;
 mod table;
@@ -22,11 +23,12 @@ pub use nesting::{Nesting, NestingError};
 pub use page::{Page, objects};
 pub use page_selection::{PageRange, PageSelection, PageSelectionError};
 pub(crate) use presentation::{ManifestPage, Presentation, StoredPage};
+pub use row_place::{RowPlace, RowUnit};
 pub use shard::{Shard, ShardError};
 pub use stale::StaleError;
 pub(crate) use stale::{StaleImages, stale_images, stale_pages};
 #[cfg(feature = "web")]
 pub use table::google_sheet_as_csv;
 pub use table::{
-    ColumnMapping, ColumnMappingError, MetadataColumns, Preset, PresetError, RowError, RowUnit, Table, TableColumns,
+    ColumnMapping, ColumnMappingError, MetadataColumns, Preset, PresetError, RowError, Table, TableColumns,
 };

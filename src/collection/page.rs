@@ -2,6 +2,7 @@
 
 use super::page_selection::PageSelection;
 use super::row_metadata::RowMetadata;
+use super::row_place::RowPlace;
 use crate::destination::Identifier;
 use crate::iiif::{Description, RangePath};
 use crate::location::Location;
@@ -27,6 +28,8 @@ pub struct Page {
     pub start: Option<Identifier>,
     /// Pages of the source to publish.
     pub pages: PageSelection,
+    /// Row of a list or table that the image comes from.
+    pub(crate) row: Option<RowPlace>,
     /// Label of a page that was found in a file with several pages.
     pub(crate) label: Option<Box<str>>,
     /// Table of contents entries from that file that the page belongs to.
@@ -54,6 +57,12 @@ impl Page {
         self.object_metadata.as_ref().map(|metadata| metadata.description())
     }
 
+    /// Returns the row of a list or table that the image comes from.
+    #[must_use]
+    pub fn row(&self) -> Option<&RowPlace> {
+        self.row.as_ref()
+    }
+
     /// Creates a page that is its own object.
     #[must_use]
     pub fn alone(source: Location, identifier: Identifier) -> Self {
@@ -65,6 +74,7 @@ impl Page {
             thumbnail: None,
             start: None,
             pages: PageSelection::default(),
+            row: None,
             label: None,
             ranges: Box::default(),
             metadata: None,

@@ -14,7 +14,7 @@ use std::str::FromStr;
 /// assert!("5-2".parse::<PageSelection>().is_err());
 /// # Ok::<(), iiif_publish::collection::PageSelectionError>(())
 /// ```
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum PageSelection {
     /// All pages, unless the file has already been published as one image.
@@ -29,7 +29,7 @@ pub enum PageSelection {
 }
 
 /// Several consecutive pages.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct PageRange {
     first: u32,
     last: u32,

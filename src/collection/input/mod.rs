@@ -14,7 +14,8 @@ use super::folder::{EmptyFolder, SystemFiles, UnsupportedFiles};
 use super::lines::LimitedLines;
 use super::naming::{NameError, identifier, identifier_of};
 use super::page::Page;
-use super::table::{self, Row, RowError, RowUnit, Table};
+use super::row_place::{RowPlace, RowUnit};
+use super::table::{self, Row, RowError, Table};
 use crate::destination::Identifier;
 use crate::location::{Location, S3Object};
 use error::input_error;
@@ -23,6 +24,7 @@ use std::collections::HashMap;
 use std::ffi::OsStr;
 use std::io::Read;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use unicode_normalization::UnicodeNormalization;
 use walk::Walk;
 use walkdir::{DirEntry, WalkDir};
@@ -227,14 +229,19 @@ impl Input {
     pub fn add_list(&mut self, list: impl Read, name: &str) -> Result<(), InputError> {
         let before = self.pages.len();
         let text = table::read_list(LimitedLines::new(list)).map_err(|error| input_error(error, name))?;
-        let mut named = Vec::new();
+        let (mut named, list): (_, Arc<str>) = (Vec::new(), name.into());
         for (line, number) in text.lines().zip(1..) {
+            let place = || Some(RowPlace::new(Arc::clone(&list), RowUnit::Line, number));
             if line.starts_with('{') {
                 let row = table::parse_json_row(line, &Table::new(name, Path::new("")));
                 let refused =
                     |reason: String| input_error(RowError { unit: RowUnit::Line, line: number, reason }.into(), name);
                 match row.map_err(refused)? {
-                    Some(Row::Pages(pages)) => pages.into_iter().for_each(|page| self.add_row(page)),
+                    Some(Row::Pages(pages)) => {
+                        for page in pages {
+                            self.add_row(Page { row: place(), ..page });
+                        }
+                    }
                     Some(Row::Object { .. }) | None => return Err(refused("`source` is empty".to_owned())),
                 }
                 continue;
@@ -245,7 +252,10 @@ impl Input {
                 let identifier = identifier_of(&location, path);
                 let count = self.pages.len();
                 self.add(location, identifier);
-                named.extend((self.pages.len() > count).then_some(count));
+                if let Some(page) = self.pages.get_mut(count) {
+                    page.row = place();
+                    named.push(count);
+                }
             }
         }
         let mut added = self.pages.split_off(before);

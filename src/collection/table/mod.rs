@@ -1,6 +1,7 @@
 //! Reads tables of images from delimiter-separated values, spreadsheets and JSON Lines.
 
 mod columns;
+mod doubtful;
 #[cfg(feature = "web")]
 mod google;
 mod header;
@@ -20,6 +21,7 @@ pub(super) use row::{Row, parse_json_row};
 
 use super::page::Page;
 use super::row_metadata::Column;
+use super::row_place::{RowPlace, RowUnit};
 use crate::destination::Identifier;
 use columns::{Publicity, most_similar};
 use header::Header;
@@ -30,6 +32,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::io::{self, Read};
 use std::path::Path;
+use std::sync::Arc;
 
 /// Magic bytes of ZIP archives, and of Excel 97-2003 and encrypted workbooks.
 const WORKBOOK_MAGIC: [&[u8]; 2] = [b"PK\x03\x04", COMPOUND_FILE];
@@ -65,16 +68,6 @@ impl<'a> Table<'a> {
     }
 }
 
-/// Unit used to number rows in a [`RowError`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum RowUnit {
-    /// Lines of a text file.
-    Line,
-    /// Rows of a spreadsheet.
-    Row,
-}
-
 /// An error in a single row.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -89,11 +82,7 @@ pub struct RowError {
 
 impl fmt::Display for RowError {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let unit = match self.unit {
-            RowUnit::Line => "line",
-            RowUnit::Row => "row",
-        };
-        write!(formatter, "{unit} {}: {}", self.line, self.reason)
+        write!(formatter, "{} {}: {}", self.unit, self.line, self.reason)
     }
 }
 
@@ -130,7 +119,11 @@ pub(super) fn read(input: impl Read, table: Table<'_>) -> Result<Rows, TableErro
     reader.check_metadata()?;
     reader.add_object_rows();
     reader.check_references();
-    if reader.errors.is_empty() { Ok(reader.rows) } else { Err(TableError::Rows(reader.errors)) }
+    if !reader.errors.is_empty() {
+        return Err(TableError::Rows(reader.errors));
+    }
+    reader.add_warnings();
+    Ok(reader.rows)
 }
 
 /// Reads a list as text. Supports the same encodings as tables.
@@ -152,6 +145,8 @@ fn read_bytes(input: impl Read) -> Result<Vec<u8>, TableError> {
 
 struct Reader<'a> {
     table: Table<'a>,
+    /// The table's name, shared by the places of all rows.
+    name: Arc<str>,
     unit: RowUnit,
     rows: Rows,
     /// Line or row number of each identifier.
@@ -167,6 +162,7 @@ impl<'a> Reader<'a> {
     fn new(table: Table<'a>) -> Self {
         Self {
             table,
+            name: table.name.into(),
             unit: RowUnit::Line,
             rows: Rows::default(),
             lines: HashMap::new(),
@@ -328,6 +324,14 @@ impl<'a> Reader<'a> {
         self.errors.sort_by_key(|error| error.line);
     }
 
+    /// Adds warnings about rows that are probably a mistake. Objects in other programs' tables are what these programs
+    /// make of them.
+    fn add_warnings(&mut self) {
+        if self.table.columns.preset.is_none() {
+            self.rows.notes.extend(doubtful::warnings(&self.name, self.unit, &self.rows.pages));
+        }
+    }
+
     fn error(&self, line: u64, reason: String) -> RowError {
         RowError { unit: self.unit, line, reason }
     }
@@ -356,15 +360,13 @@ impl<'a> Reader<'a> {
         if let Some(first) = self.lines.insert(page.identifier.clone(), line) {
             return Err(format!("`{}` already occurs in {}", page.identifier, self.place(first)));
         }
-        self.rows.pages.push(page);
+        let row = Some(RowPlace::new(Arc::clone(&self.name), self.unit, line));
+        self.rows.pages.push(Page { row, ..page });
         Ok(())
     }
 
     fn place(&self, line: u64) -> String {
-        match self.unit {
-            RowUnit::Line => format!("line {line}"),
-            RowUnit::Row => format!("row {line}"),
-        }
+        format!("{} {line}", self.unit)
     }
 }
 

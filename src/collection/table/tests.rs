@@ -318,3 +318,46 @@ fn a_spreadsheet_names_the_feature_that_reads_it() {
         assert!(reason.contains("requires the feature `spreadsheets`"), "{reason}");
     }
 }
+
+/// Returns the warnings about a table.
+fn warnings_of(text: &str) -> Vec<String> {
+    let notes = read_table("t.csv", text.as_bytes()).expect("valid rows").notes;
+    notes.into_iter().filter(|note| note.starts_with("warning: ")).collect()
+}
+
+#[test]
+fn rows_that_are_merged_or_repeated_by_mistake_are_named() {
+    let warning = |text: &str| match warnings_of(text).as_slice() {
+        [one] => one.clone(),
+        others => panic!("{text}: {others:?}"),
+    };
+    let titles = warning("source,object,label\na.tif,ms-1,Rome\nb.tif,ms-2,Paris\nc.tif,ms-1,Utopia\n");
+    assert_eq!(
+        titles,
+        "warning: `t.csv`: rows with different titles become pages of one object, because they have the same `object` and \
+         no `sequence`: `ms-1` (lines 2 and 4); change `object` if the rows are different objects, otherwise number them \
+         in `sequence`"
+    );
+    let positions = warning("source,object,sequence\na.tif,ms-1,1\nb.tif,ms-1,2\nc.tif,ms-1,2\n");
+    assert!(positions.contains("the same `sequence`: `ms-1` (lines 3 and 4);"), "{positions}");
+    let files = warning("source,id\na.tif,a\nb.tif,b\n./a.tif,c\na.tif,d\n");
+    assert!(files.contains("several rows have the same `source`: `masters/a.tif` (lines 2, 4 and 5);"), "{files}");
+    let pages = warning("source,id,page\nbook.tif,a,1\nbook.tif,b,2\nbook.tif,c,2\n");
+    assert!(pages.contains("`masters/book.tif` (lines 3 and 4);"), "{pages}");
+    let many: String = (0..40).map(|row| format!("{row}.tif,o{},Title {row}\n", row % 20)).collect();
+    let many = warning(&format!("source,object,label\n{many}"));
+    assert!(many.contains("`o4` (lines 6 and 26), and 15 more;"), "{many}");
+}
+
+#[test]
+fn pages_of_an_object_are_no_mistake() {
+    for rows in [
+        "source,object,sequence,label\na.tif,atlas,1,Title page\nb.tif,atlas,2,Rome\n",
+        "source,object,label\n,atlas,Atlas\na.tif,atlas,Title page\nb.tif,atlas,Rome\n",
+        "source,object,label\na.tif,atlas,Atlas\nb.tif,atlas,Atlas\nc.tif,atlas,\n",
+        "source,page,label\nbook.tif,1,Title page\nbook.tif,2,Rome\n",
+        "source,object\na.tif,atlas\nb.tif,atlas\n",
+    ] {
+        assert_eq!(warnings_of(rows), Vec::<String>::new(), "{rows}");
+    }
+}
