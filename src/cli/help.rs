@@ -14,7 +14,7 @@ const EVERYDAY: [(&str, &[&str]); 11] = [
     ("plan", &["size", "keys", "json", "tile-size", "max-size", "format", "pages", "price"]),
     ("list", &["bucket", "output", "prefix", "endpoint-url", "profile", "json"]),
     ("verify", &["bucket", "prefix", "id", "all", "public-url", "sample", "concurrency", "json"]),
-    ("delete", &["bucket", "output", "prefix", "id", "all", "endpoint-url", "profile", "dry-run", "yes"]),
+    ("delete", &["bucket", "output", "prefix", "id", "object", "all", "endpoint-url", "profile", "dry-run", "yes"]),
     ("check", &["bucket", "prefix", "public-url", "endpoint-url", "profile", "json"]),
     ("create", &["bucket", "aws-region", "endpoint-url", "profile"]),
     ("setup", &["bucket", "prefix", "cors", "public-read", "endpoint-url", "profile", "dry-run", "yes"]),

@@ -70,11 +70,18 @@ impl From<DeleteError> for Fatal {
             DeleteError::NotImage { .. } => {
                 (Exit::Failed, "check `--id` and `--prefix`, or delete it with another tool; nothing was deleted")
             }
+            DeleteError::NoManifest { .. } => (
+                Exit::Failed,
+                "check `--object` and `--prefix`; to delete a single image, pass its identifier, which `iiif-publish list` shows, with `--id`",
+            ),
+            DeleteError::NotManifest { .. } => {
+                (Exit::Failed, "check `--object` and `--prefix`, or delete its images with `--id`; nothing was deleted")
+            }
             DeleteError::StillPublished { .. } => (Exit::Failed, "stop the other run, then delete again"),
             DeleteError::Key(_) => (Exit::Usage, KEYS),
             _ => (
                 Exit::Failed,
-                "check `--id` and `--prefix`; `iiif-publish list` shows the images, such as the pages of an object",
+                "check `--id` and `--prefix`; `iiif-publish list` shows the images; for an object with all of its pages, use `--object`",
             ),
         };
         Self::of(exit, &error, hint)

@@ -33,13 +33,16 @@
 //! ```
 
 mod counts;
+mod object;
 mod round;
 mod scan;
 mod subject;
 
 pub use counts::{DeleteCounts, Kept};
+pub use object::ObjectContent;
 pub use subject::Subject;
 
+use crate::destination::Identifier;
 use crate::publish::{Options, Timing};
 use crate::store::{Key, KeyError, Prefix, Store, StoreError};
 use futures::TryStreamExt;
@@ -70,6 +73,20 @@ pub enum DeleteError {
     #[error("`{key}` is not IIIF image information")]
     NotImage {
         /// Key of the `info.json`.
+        key: Key,
+    },
+    /// The named object doesn't have a manifest.
+    #[error("there is no object `{object}`, because `{key}` does not exist")]
+    NoManifest {
+        /// Identifier of the object.
+        object: Identifier,
+        /// Key of the manifest.
+        key: Key,
+    },
+    /// The named object's manifest isn't one that this program has written at this place.
+    #[error("`{key}` is not a manifest of this program at this place")]
+    NotManifest {
+        /// Key of the manifest.
         key: Key,
     },
     /// Another run keeps publishing images as fast as we delete them.

@@ -37,12 +37,6 @@ use image::{info_url, path_of_image};
 /// Folder for the pages of a large collection, and for collections within the collection.
 const COLLECTION_PAGES: &str = "collections";
 
-/// Folder for Presentation API 2 documents.
-const PRESENTATION2: &str = "presentation/2";
-
-/// File name of the collection that lists every manifest.
-const COLLECTION: &str = "collection.json";
-
 /// Image API versions to publish.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Versions {
@@ -96,6 +90,10 @@ pub struct DocumentAddress {
 impl Destination {
     /// Folder for manifests, relative to the prefix.
     pub(crate) const MANIFESTS: &str = "manifests";
+    /// File name of the collection that lists every manifest.
+    pub(crate) const COLLECTION: &str = "collection.json";
+    /// Folder for Presentation API 2 documents.
+    pub(crate) const PRESENTATION2: &str = "presentation/2";
     /// Home page of a site, relative to the prefix.
     pub(crate) const SITE_INDEX: &str = "index.html";
     /// A site's sitemap for search engines, relative to the prefix.
@@ -203,7 +201,7 @@ impl Destination {
     /// # Errors
     /// Returns an error if the key is too long.
     pub fn collection(&self) -> Result<DocumentAddress, KeyError> {
-        self.document(COLLECTION)
+        self.document(Self::COLLECTION)
     }
 
     /// Returns the address of the collection with this file name, or of the outermost one.
@@ -247,8 +245,8 @@ impl Destination {
     /// # Errors
     /// Returns an error if the prefix is too long.
     pub(crate) fn presentation2(&self) -> Result<Self, KeyError> {
-        let public_url = self.public_url.below(&PRESENTATION2.parse()?);
-        Ok(Self { prefix: self.prefix.join(PRESENTATION2)?, public_url, versions: self.versions })
+        let public_url = self.public_url.below(&Self::PRESENTATION2.parse()?);
+        Ok(Self { prefix: self.prefix.join(Self::PRESENTATION2)?, public_url, versions: self.versions })
     }
 
     /// Returns the activity stream folder.
@@ -306,7 +304,7 @@ impl Destination {
         // Images in version folders can't collide with documents.
         let may_collide = self.api_folders().iter().any(Option::is_none);
         let first = identifier.as_str().split('/').next().unwrap_or_default();
-        (may_collide && (Self::is_document_folder(first) || first == COLLECTION)).then_some(first)
+        (may_collide && (Self::is_document_folder(first) || first == Self::COLLECTION)).then_some(first)
     }
 
     /// Returns the identifier segment that would make the image's objects, or the object page, collide with site files.

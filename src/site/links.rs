@@ -37,7 +37,7 @@ impl Place {
 }
 
 /// Returns the path to an object's page, relative to the prefix.
-pub(super) fn object_path(object: &Identifier) -> String {
+pub(crate) fn object_path(object: &Identifier) -> String {
     format!("{}/{object}/index.html", Destination::OBJECTS)
 }
 

@@ -19,6 +19,7 @@ mod value;
 mod writer;
 
 pub(crate) use builder::{SiteBuilder, SiteCounts};
+pub(crate) use links::object_path;
 pub(crate) use object::{SiteImage, SiteObject};
 pub use options::{Color, Logo, SiteOptionError, SiteOptions};
 pub use texts::{SiteLanguage, SiteLanguageError};

@@ -500,3 +500,68 @@ async fn memory_and_folder_stores_delete_the_same_objects() -> Result<(), Delete
     delete_in(Arc::new(MemoryStore::default())).await?;
     delete_in(Arc::new(FolderStore::new(folder.path().join("out")))).await
 }
+
+#[test]
+fn an_object_is_deleted_with_its_images_and_documents_and_nothing_else() {
+    let folder = TempDir::new().expect("a folder");
+    for name in ["masters/book/1.png", "masters/book/2.png", "masters/bookends.png"] {
+        std::fs::create_dir_all(folder.path().join("masters/book")).expect("made");
+        png_file(folder.path(), name, 60, 40);
+    }
+    let server = FaultServer::start();
+    let ingest = || {
+        let options = ["--prefix=maps", "--group=folder", "--presentation=3,2", "--site", "--settle-after=0"];
+        let mut command = on(&server.endpoint(), BUCKET, &["ingest"], &options);
+        command.arg(folder.path().join("masters"));
+        let run = ended(command);
+        assert_eq!(run.code, Some(0), "{}", run.stderr);
+    };
+    let delete = |arguments: &[&str]| {
+        delete_from(&server.endpoint(), BUCKET, &[&["--prefix=maps", "--settle-after=0"], arguments].concat())
+    };
+    ingest();
+    let before = server.keys(BUCKET);
+    let documents = ["manifests/book.json", "presentation/2/manifests/book.json", "objects/book/index.html"];
+    let is_of_book = |key: &str| {
+        let path = key.trim_start_matches("maps/");
+        path.starts_with("book/") || documents.contains(&path)
+    };
+    let expected: BTreeSet<String> = before.iter().filter(|key| is_of_book(key)).cloned().collect();
+    assert!(expected.len() > 5, "{expected:?}");
+
+    let image = delete(&["--id=book", "--yes"]);
+    assert!(image.code == Some(1) && image.stderr.contains("use `--object`"), "{}", image.stderr);
+    let nothing = delete(&["--object=books", "--yes"]);
+    assert!(nothing.code == Some(1) && nothing.stderr.contains("there is no object `books`"), "{}", nothing.stderr);
+    server.store(
+        BUCKET,
+        "maps/manifests/mine.json",
+        b"{\"id\": \"https://x.org/mine.json\", \"type\": \"Manifest\", \"items\": []}",
+    );
+    let foreign = delete(&["--object=mine", "--yes"]);
+    assert!(
+        foreign.code == Some(1) && foreign.stderr.contains("is not a manifest of this program"),
+        "{}",
+        foreign.stderr
+    );
+    let dry = delete(&["--object=book", "--dry-run"]);
+    assert_eq!(dry.code, Some(0), "{}", dry.stderr);
+    assert_eq!(dry.stdout.lines().map(str::to_owned).collect::<BTreeSet<_>>(), expected);
+    assert!(before.is_subset(&server.keys(BUCKET)), "nothing is deleted so far");
+
+    // The manifest is deleted last, so an interrupted deletion can be repeated.
+    assert_eq!(delete(&["--id=book/1", "--yes"]).code, Some(0));
+    let run = delete(&["--object=book", "--yes"]);
+    assert_eq!(run.code, Some(0), "{}", run.stderr);
+    assert!(
+        run.stderr.contains("`book` has 2 images: `book/1`, `book/2`; and `maps/manifests/book.json`"),
+        "{}",
+        run.stderr
+    );
+    assert!(run.stdout.ends_with("`book`: deleted 3 documents\n"), "{}", run.stdout);
+    assert!(run.stderr.contains("the collection still lists `book`"), "{}", run.stderr);
+    let left: BTreeSet<String> = before.difference(&server.keys(BUCKET)).cloned().collect();
+    assert_eq!(left, expected);
+    ingest();
+    assert_eq!(server.keys(BUCKET).iter().filter(|key| is_of_book(key)).count(), expected.len(), "published again");
+}
