@@ -170,8 +170,15 @@ fn nothing_is_deleted_if_too_much_is_missing_or_the_input_is_incomplete() {
     let no_image_is_gone =
         || all.iter().filter(|key| !key.contains("collection")).all(|key| server.keys(BUCKET).contains(key));
     remove(&masters, &["0.png", "1.png"]);
+    let collection = || server.object(BUCKET, "iiif/collection.json").expect("there").body;
+    let before = collection();
+    let dry = ingest(&server, &["--prune", "--dry-run"], &masters);
+    assert!(dry.code == Some(1) && dry.stdout.contains("delete   0\n"), "{}", dry.stdout);
+    assert!(!dry.stdout.contains("collection.json"), "{}", dry.stdout);
     let run = ingest(&server, &["--prune"], &masters);
     assert_eq!(run.code, Some(1), "{}", run.stderr);
+    assert!(run.stdout.is_empty() && run.stderr.contains("the collection was not changed"), "{}", run.stderr);
+    assert_eq!(collection(), before, "it lists the images that are kept");
     assert!(run.stderr.contains("refusing to delete 2 of 10 images (limit: 10%)"), "{}", run.stderr);
     assert!(run.stderr.contains("--max-delete"), "{}", run.stderr);
     assert!(no_image_is_gone());

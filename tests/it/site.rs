@@ -327,6 +327,11 @@ fn pages_leave_with_their_objects_and_all_of_them_with_the_collection() {
     let server = FaultServer::start();
     assert_eq!(ingest(&server, &table(&folder, &["One", "Two", "Three"]), &[]).code, Some(0));
     server.store(BUCKET, "iiif/objects/notes/index.html", b"<html>of another program");
+    let dry = ingest(&server, &table(&folder, &["One", "Two"]), &["--prune", "--max-delete=1", "--dry-run"]);
+    assert!(dry.stdout.contains("delete   iiif/objects/single 2/index.html\n"), "{}", dry.stdout);
+    assert!(!dry.stdout.contains("objects/notes"), "{}", dry.stdout);
+    let refused = ingest(&server, &table(&folder, &["One", "Two"]), &["--prune", "--max-delete=0", "--dry-run"]);
+    assert!(refused.code == Some(1) && !refused.stdout.contains("index.html"), "{}", refused.stdout);
     let pruned = ingest(&server, &table(&folder, &["One", "Two"]), &["--prune", "--max-delete=1"]);
     assert_eq!(pruned.code, Some(0), "{}", pruned.stderr);
     let pages: Vec<String> = site_files(&server).into_iter().filter(|key| key.starts_with("iiif/objects/")).collect();

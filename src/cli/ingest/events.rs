@@ -90,6 +90,9 @@ impl<'a> IngestReporter<'a> {
                 let text = format!("{} updated, {} unchanged", counted(*updated, "manifest"), HumanCount(*unchanged));
                 progress.outcome(&text, &json!({"event": "manifests", "updated": updated, "unchanged": unchanged}));
             }
+            IngestEvent::CollectionKept => {
+                progress.say("the collection was not changed, because its images may be missing by mistake");
+            }
             IngestEvent::CollectionWritten { url } => drop(print(&format!("{url}\n"))),
             IngestEvent::ActivitiesWritten { url, added } if *added > 0 => {
                 progress.note(&format!("added {} to {url}", counted_activities(*added)));

@@ -39,12 +39,12 @@ pub enum DryRunEvent<'a> {
         /// The error.
         error: &'a PublishError,
     },
-    /// A manifest or collection page would be written.
+    /// A manifest, a collection, or a file of the site would be written.
     WriteDocument {
         /// The document's key.
         key: &'a Key,
     },
-    /// A manifest or collection page would be deleted.
+    /// A manifest, a collection page or a page of the site would be deleted.
     DeleteDocument {
         /// The document's key.
         key: &'a Key,
@@ -85,6 +85,14 @@ enum Examined<'a> {
     Pages(Expanded<'a>),
 }
 
+/// Documents that a run would write.
+struct ChangedDocuments {
+    /// Keys and sizes in bytes.
+    documents: Vec<(Key, u64)>,
+    /// Pages of the site for objects that aren't in the input.
+    stale_site: Vec<Key>,
+}
+
 impl<'a> Ingest<'a> {
     /// Calls `on_event` for each change that [`run`](Self::run) would make. Only reads source headers, not pixels.
     ///
@@ -93,20 +101,28 @@ impl<'a> Ingest<'a> {
     pub async fn dry_run(&self, mut on_event: impl FnMut(DryRunEvent<'_>)) -> Result<DryRunTotals, IngestError> {
         let mut totals = DryRunTotals::default();
         let published = self.examine_images(&mut totals, &mut on_event).await?;
+        let mut stale = match self.options.prune {
+            Some(limit) => Some(self.find_stale(limit, self.look_up_documents().as_mut()).await?),
+            None => None,
+        };
+        let mut stale_site = Vec::new();
         if let Some(presentation) = &self.presentation {
-            for (key, bytes) in self.changed_documents(presentation, &published).await? {
+            let keeps_collection = stale.as_ref().is_some_and(|stale| self.keeps_collection(stale));
+            let changed = self.changed_documents(presentation, &published, keeps_collection).await?;
+            for (key, bytes) in &changed.documents {
                 totals.objects += 1;
                 totals.bytes += bytes;
-                on_event(DryRunEvent::WriteDocument { key: &key });
+                on_event(DryRunEvent::WriteDocument { key });
             }
+            stale_site = changed.stale_site;
         }
-        if let Some(limit) = self.options.prune {
-            let mut stale = self.find_stale(limit, self.look_up_documents().as_mut()).await?;
-            self.add_stale_pages(&mut stale, &published).await?;
+        if let Some(stale) = &mut stale {
+            self.add_stale_pages(stale, &published).await?;
+            stale.documents.extend(self.own_site_pages(stale_site).await?);
             stale.documents.iter().for_each(|key| on_event(DryRunEvent::DeleteDocument { key }));
             stale.images.iter().for_each(|identifier| on_event(DryRunEvent::DeleteImage { identifier }));
             totals.delete = stale.images.len() as u64;
-            totals.refusal = self.refusal(&stale);
+            totals.refusal = self.refusal(stale);
         }
         Ok(totals)
     }
@@ -165,19 +181,20 @@ impl<'a> Ingest<'a> {
         found
     }
 
-    /// Returns the keys and sizes of the documents that would be written once the images are published at `published`.
+    /// Returns the documents that would be written once the images are published at `published`.
     async fn changed_documents(
         &self,
         presentation: &Presentation,
         published: &KnownImages<'a>,
-    ) -> Result<Vec<(Key, u64)>, IngestError> {
+        keeps_collection: bool,
+    ) -> Result<ChangedDocuments, IngestError> {
         // Build the documents as a real run would and compare them with the stored versions. Looking only at the images
         // would miss table changes.
         let objects: Vec<ManifestObject> = manifest_objects(&self.pages, published);
         let mut documents = manifests::changed(self.publisher, presentation, &objects).await?;
         let pages = self.input.pages();
-        let mut content = None;
-        if !objects.is_empty() && pages.len() == self.pages.len() {
+        let (mut content, mut stale_site) = (None, Vec::new());
+        if !objects.is_empty() && pages.len() == self.pages.len() && !keeps_collection {
             let mut there = manifests::keys(presentation, &objects)?;
             let listed = listed(self.publisher, presentation.destination().manifests()?).await?;
             there.extend(listed.unwrap_or_default().into_keys());
@@ -188,10 +205,11 @@ impl<'a> Ingest<'a> {
             if let Some(options) = &self.options.site {
                 let site = Box::pin(self.build_site((presentation, options), whole, is_there, true)).await?;
                 documents.extend(site.changed);
+                stale_site = site.stale;
             }
         }
         documents.extend(self.changed_version2(&objects, content.as_ref()).await?);
-        Ok(documents)
+        Ok(ChangedDocuments { documents, stale_site })
     }
 }
 

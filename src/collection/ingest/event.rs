@@ -75,6 +75,8 @@ pub enum IngestEvent<'a> {
         /// Number of manifests that were not written.
         unchanged: u64,
     },
+    /// The collection and the site were left as they are, because the input is doubtful: deletions will be refused.
+    CollectionKept,
     /// The collection was written or already up to date.
     CollectionWritten {
         /// The collection's URL.

@@ -160,6 +160,9 @@ impl<'a> Ingest<'a> {
             Some(limit) => Some(self.find_stale(limit, documents.as_mut()).await),
             None => None,
         };
+        if let Some(Ok(stale)) = &stale {
+            run.keeps_collection = self.keeps_collection(stale);
+        }
         let completion = match self.options.mode {
             IngestMode::Publish => Ok(self.publish(&mut run, &mut stop).await),
             IngestMode::ManifestsOnly => {
@@ -297,7 +300,11 @@ impl<'a> Ingest<'a> {
             let manifests = present.manifests.as_ref().unwrap_or(&none);
             written = manifests::manifests(self.publisher, presentation, &objects, manifests).await?;
         }
-        let is_collection = completion != Completion::LimitReached && present.collection.is_some();
+        let is_written = completion != Completion::LimitReached && !run.keeps_collection;
+        let is_collection = is_written && present.collection.is_some();
+        if run.keeps_collection && present.collection.is_some() {
+            (self.events)(IngestEvent::CollectionKept);
+        }
         let content = if is_collection {
             Some(self.content(presentation, run.images(), present.collection.as_ref()).await?)
         } else {

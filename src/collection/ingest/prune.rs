@@ -75,6 +75,11 @@ impl Ingest<'_> {
         refusal(self.input, stale.limit, &stale.images, stale.known)
     }
 
+    /// Returns `true` if the collection must stay what it is, because the input is doubtful.
+    pub(super) fn keeps_collection(&self, stale: &Stale) -> bool {
+        self.refusal(stale).is_some_and(|refusal| refusal.doubts_input())
+    }
+
     /// Deletes everything in `stale`, starting with the documents. For each image, its `info.json` is deleted before
     /// its tiles.
     pub(super) async fn prune(&self, mut stale: Stale, run: &mut Run<'_>) -> Result<(), IngestError> {

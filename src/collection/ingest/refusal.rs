@@ -100,6 +100,18 @@ pub enum PruneRefusal {
     },
 }
 
+impl PruneRefusal {
+    /// Returns `true` if the input is probably not the one that is meant, such as a folder of a disk that isn't mounted.
+    /// The collection must not be rebuilt from it.
+    pub(super) fn doubts_input(&self) -> bool {
+        match self {
+            Self::EmptyFolder { .. } | Self::Limit { .. } => true,
+            // The images that were read are all that the collection may show.
+            Self::Unread | Self::MissingFiles { .. } | Self::HiddenRows { .. } => false,
+        }
+    }
+}
+
 /// Formats a count together with its noun, adding a plural `s` if needed.
 fn counted(count: u64, singular: &str) -> String {
     format!("{} {singular}{}", grouped(count), if count == 1 { "" } else { "s" })

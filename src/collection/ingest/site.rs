@@ -81,14 +81,21 @@ impl Ingest<'_> {
 
     /// Deletes the pages for objects that are no longer in the input.
     pub(super) async fn prune_site(&self, pages: Vec<Key>) -> Result<(), IngestError> {
+        let ours = self.own_site_pages(pages).await?;
+        for key in &ours {
+            (self.events)(IngestEvent::DocumentDeleted { key });
+        }
+        Ok(self.publisher.store().delete(ours).await?)
+    }
+
+    /// Returns the pages that this program has written, in order.
+    pub(super) async fn own_site_pages(&self, pages: Vec<Key>) -> Result<Vec<Key>, IngestError> {
         let store = self.publisher.store();
         let check = async |key: Key| Ok::<_, IngestError>(site::is_ours(store, &key).await?.then_some(key));
         let ours = stream::iter(pages).map(check).buffered(CHECKS_IN_FLIGHT).boxed();
         let ours: Vec<Option<Key>> = ours.try_collect().await?;
-        let ours: Vec<Key> = ours.into_iter().flatten().collect();
-        for key in &ours {
-            (self.events)(IngestEvent::DocumentDeleted { key });
-        }
-        Ok(store.delete(ours).await?)
+        let mut ours: Vec<Key> = ours.into_iter().flatten().collect();
+        ours.sort();
+        Ok(ours)
     }
 }

@@ -138,6 +138,8 @@ pub(super) struct Run<'a> {
     known: KnownImages<'a>,
     images: u64,
     counts: Counts,
+    /// Set if the collection and the site must stay what they are, because the input is doubtful.
+    pub(super) keeps_collection: bool,
     /// Set if an image failed for a reason that retrying won't fix.
     is_unavailable: bool,
 }
@@ -145,7 +147,7 @@ pub(super) struct Run<'a> {
 impl<'a> Run<'a> {
     pub(super) fn new(report: Report, images: usize) -> Self {
         let (known, counts) = (KnownImages::default(), Counts::default());
-        Self { report, known, images: images as u64, counts, is_unavailable: false }
+        Self { report, known, images: images as u64, counts, keeps_collection: false, is_unavailable: false }
     }
 
     /// Returns what is known about the images so far.
