@@ -23,6 +23,14 @@ struct Dimensions {
     height: u32,
 }
 
+/// A stored picture of the whole image.
+struct Picture {
+    width: u32,
+    height: u32,
+    /// Size parameter of its request.
+    parameter: String,
+}
+
 /// Returns HTML to copy into a web page: a zoomable view with OpenSeadragon, and a plain image in sizes that exist.
 /// `shape` is that of the publisher, and `version` the first one that was published.
 #[must_use]
@@ -33,7 +41,7 @@ pub fn embed_code(published: &Published, shape: PyramidShape, version: ApiVersio
     format!(
         "<!-- {id}: zoomable -->\n{}\n<!-- {id}: as a plain image -->\n{}\n",
         zoomable(id, info),
-        plain(base, &sizes(published, base, shape, version), version),
+        plain(base, &pictures(published, base, shape, version)),
         id = id.replace("--", "- -"),
     )
 }
@@ -52,15 +60,12 @@ fn zoomable(id: &str, info: &str) -> String {
     )
 }
 
-fn plain(base: &str, sizes: &[Dimensions], version: ApiVersion) -> String {
-    let url = |size: &Dimensions| {
-        let height = if version == ApiVersion::V2 { String::new() } else { size.height.to_string() };
-        escaped(&format!("{base}/full/{},{height}/0/default.jpg", size.width))
-    };
-    let Some(largest) = sizes.last() else { return String::new() };
+fn plain(base: &str, pictures: &[Picture]) -> String {
+    let url = |picture: &Picture| escaped(&format!("{base}/full/{}/0/default.jpg", picture.parameter));
+    let Some(largest) = pictures.last() else { return String::new() };
     // Old browsers load this one.
-    let usual = sizes.iter().rfind(|size| size.width <= USUAL_WIDTH).unwrap_or(largest);
-    let all: Vec<String> = sizes.iter().map(|size| format!("{} {}w", url(size), size.width)).collect();
+    let usual = pictures.iter().rfind(|picture| picture.width <= USUAL_WIDTH).unwrap_or(largest);
+    let all: Vec<String> = pictures.iter().map(|picture| format!("{} {}w", url(picture), picture.width)).collect();
     format!(
         "<img src=\"{}\" srcset=\"{}\" sizes=\"100vw\" width=\"{}\" height=\"{}\" style=\"max-width: 100%; height: auto\" alt=\"\">",
         url(usual),
@@ -70,11 +75,20 @@ fn plain(base: &str, sizes: &[Dimensions], version: ApiVersion) -> String {
     )
 }
 
-/// Returns the sizes that `info.json` lists, smallest first, all of which exist.
-fn sizes(published: &Published, base: &str, shape: PyramidShape, version: ApiVersion) -> Vec<Dimensions> {
+/// Returns the sizes that `info.json` lists, smallest first, and `full/max`, all of which exist.
+fn pictures(published: &Published, base: &str, shape: PyramidShape, version: ApiVersion) -> Vec<Picture> {
     let pyramid = Pyramid::new(published.size, shape);
     let json = ImageInformation::new(&pyramid, version, base.to_owned(), None).to_json();
     let mut sizes = serde_json::from_str::<Information>(&json).map(|information| information.sizes).unwrap_or_default();
     sizes.sort_by_key(|size| size.width);
-    sizes
+    let listed = sizes.into_iter().map(|Dimensions { width, height }| {
+        let height_parameter = if version == ApiVersion::V2 { String::new() } else { height.to_string() };
+        Picture { width, height, parameter: format!("{width},{height_parameter}") }
+    });
+    let mut pictures: Vec<Picture> = listed.collect();
+    let max = pyramid.size().at(pyramid.max_level());
+    if pictures.last().is_none_or(|largest| largest.width < max.width()) {
+        pictures.push(Picture { width: max.width(), height: max.height(), parameter: "max".to_owned() });
+    }
+    pictures
 }

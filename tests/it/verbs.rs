@@ -170,8 +170,8 @@ fn all_images_of_a_collection_and_of_a_prefix_are_verified() {
 #[test]
 fn the_embed_code_names_sizes_that_exist() {
     let folder = TempDir::new().expect("a folder");
-    png_file(folder.path(), "a map.png", 1500, 1000);
-    for (version, size) in [("3", "375,250"), ("2", "375,")] {
+    png_file(folder.path(), "a map.png", 2600, 1000);
+    for (version, size) in [("3", "325,125"), ("2", "325,")] {
         let version = format!("--iiif-version={version}");
         let arguments = ["a map.png", "--embed", "--html", "--output=out", "--public-url=https://x.org", &version];
         let run = run_in(folder.path(), &arguments);
@@ -183,10 +183,11 @@ fn the_embed_code_names_sizes_that_exist() {
         );
         assert!(run.stdout.contains("tileSources: \"https://x.org/a%20map/info.json\""), "{}", run.stdout);
         assert!(
-            run.stdout.contains(&format!("https://x.org/a%20map/full/{size}/0/default.jpg 375w")),
+            run.stdout.contains(&format!("https://x.org/a%20map/full/{size}/0/default.jpg 325w")),
             "{}",
             run.stdout
         );
+        assert!(run.stdout.contains("https://x.org/a%20map/full/max/0/default.jpg 2600w\""), "{}", run.stdout);
         let urls = run.stdout.split(['"', ' ']).filter_map(|word| word.strip_prefix("https://x.org/a%20map/full/"));
         let urls: Vec<&str> = urls.collect();
         assert!(urls.len() > 2, "{}", run.stdout);
