@@ -29,6 +29,7 @@ mod serve;
 mod short_form;
 mod shown;
 mod signal;
+mod suggestions;
 mod summary;
 mod titles;
 mod verify;
@@ -216,7 +217,8 @@ fn is_command(name: &str) -> bool {
 /// Parses words that name a command.
 fn parse_words(words: &[OsString]) -> Result<Cli, clap::Error> {
     let command = if help::is_long(words) { program() } else { help::shortened(program()) };
-    Cli::from_arg_matches(&command.try_get_matches_from(words)?)
+    let matches = command.try_get_matches_from(words).map_err(|error| suggestions::improve(error, words))?;
+    Cli::from_arg_matches(&matches)
 }
 
 /// Parses the command line, runs it and returns the exit code.

@@ -266,6 +266,15 @@ fn mistakes_on_the_command_line_name_the_likely_command() {
         run.stderr
     };
     assert!(stderr(&["pulbish", "a.png"]).contains("a similar subcommand exists: 'publish'"));
+    for (word, command) in [("upload", "'publish'"), ("sync", "'ingest'"), ("ls", "'list'"), ("rm", "'delete'")] {
+        let tip = format!("tip: a similar subcommand exists: {command}\n");
+        assert!(stderr(&[word, "--output=out"]).contains(&tip), "{word}");
+    }
+    assert!(stderr(&["check"]).contains("'verify', 'bucket check'"));
+    assert!(stderr(&["bucket", "rm"]).contains("unrecognized subcommand 'rm'\n\nUsage"), "only for the first word");
+    for dry_run in [&["publish", "--output=out", "--dry-run", "a.png"][..], &["a.png", "--dry-run"]] {
+        assert!(stderr(dry_run).contains("tip: to see what an image would store and cost, use 'iiif-publish plan"));
+    }
     assert!(stderr(&["--output=out", "masters"]).contains("use `iiif-publish ingest`"));
     fs::create_dir(folder.path().join("empty")).expect("made");
     assert!(stderr(&["preview", "empty"]).contains("there are no images to show"));
