@@ -7,12 +7,14 @@ use super::exit::Exit;
 use super::output::{counted, eprint_line, print, print_json, rfc3339};
 use super::{Verb, escape};
 use clap::Args;
+use console::measure_text_width;
 use iiif_publish::iiif::Size;
 use iiif_publish::publish::{ListedImage, ListedState, list_images};
 use iiif_publish::store::Prefix;
 use indicatif::HumanCount;
 use serde_json::json;
 use std::collections::BTreeMap;
+use std::io::{self, IsTerminal};
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
@@ -32,10 +34,11 @@ impl Verb for Arguments {
     const EXAMPLES: &'static str = "\
 Examples:
   iiif-publish list --bucket art-tiles --prefix maps
-      Show each image below a prefix: identifier, size, objects, time, state
-      and URL. States are `current` (confirmed by a later run), `settling`
-      (complete, to be confirmed), `replacing` (being replaced or deleted),
-      `newer` (by a newer version) and `foreign` (by another program).
+      Show each image below a prefix, sorted by identifier: identifier, size,
+      objects, time, state and URL. States are `current` (confirmed by a later
+      run), `settling` (complete, to be confirmed), `replacing` (being replaced
+      or deleted), `newer` (by a newer version) and `foreign` (by another
+      program).
   iiif-publish list --output site --json";
 
     async fn run(self, context: &Context) -> Result<Exit, Fatal> {
@@ -46,12 +49,18 @@ Examples:
 async fn list(arguments: &Arguments, context: &Context) -> Result<Exit, Fatal> {
     let target = arguments.target.target();
     let (store, _) = target.connect(arguments.s3.settings(target.bucket()), &arguments.prefix, context).await?;
-    let (mut exit, mut states) = (Exit::Done, BTreeMap::new());
-    let print_image = |image: ListedImage| {
+    let (mut exit, mut states, mut images) = (Exit::Done, BTreeMap::new(), Vec::new());
+    let on_image = |image: ListedImage| {
         *states.entry(image.state.name()).or_insert(0) += 1;
-        exit = exit.worse(if arguments.json { print_document(&image) } else { print_line(&image) });
+        if arguments.json {
+            exit = exit.worse(print_document(&image));
+        } else {
+            images.push(image);
+        }
     };
-    list_images(&*store, &arguments.prefix, print_image).await?;
+    list_images(&*store, &arguments.prefix, on_image).await?;
+    images.sort_unstable_by(|a, b| a.identifier.cmp(&b.identifier));
+    exit = exit.worse(print_lines(images.iter().map(cells).collect()));
     if store.denied_lookups() > 0 {
         let error = format!("the store denied {}", counted(store.denied_lookups(), "lookup"));
         return Err(Fatal::new(Exit::Failed, error, "grant s3:GetObject below the prefix; the list is incomplete"));
@@ -68,12 +77,44 @@ fn summary(states: &BTreeMap<&str, u64>) -> String {
     if others.is_empty() { images } else { format!("{images} ({})", others.join(", ")) }
 }
 
-fn print_line(image: &ListedImage) -> Exit {
+/// Names of the columns.
+const HEADER: [&str; 6] = ["IMAGE", "SIZE", "OBJECTS", "WRITTEN", "STATE", "URL"];
+
+/// Space between two columns.
+const GAP: &str = "  ";
+
+/// Returns an image's values, one for each column.
+fn cells(image: &ListedImage) -> [String; HEADER.len()] {
     let or_unknown = |text: Option<String>| text.unwrap_or_else(|| "-".to_owned());
-    let objects = or_unknown(image.objects.map(|objects| objects.to_string()));
-    let (size, time) = (or_unknown(image.size.map(|size| size.to_string())), or_unknown(image.modified.map(rfc3339)));
-    let (id, state, url) = (&image.identifier, image.state.name(), image.info_url());
-    print(&(escape::line(&format!("{id}  {size}  {objects}  {time}  {state}  {url}")).into_owned() + "\n"))
+    let cells = [
+        image.identifier.to_string(),
+        or_unknown(image.size.map(|size| size.to_string())),
+        or_unknown(image.objects.map(|objects| objects.to_string())),
+        or_unknown(image.modified.map(rfc3339)),
+        image.state.name().to_owned(),
+        image.info_url(),
+    ];
+    cells.map(|cell| escape::line(&cell).into_owned())
+}
+
+/// Prints a line per image. On a terminal, the columns are aligned below a header.
+fn print_lines(mut rows: Vec<[String; HEADER.len()]>) -> Exit {
+    if !rows.is_empty() && io::stdout().is_terminal() {
+        rows.insert(0, HEADER.map(str::to_owned));
+        align(&mut rows);
+    }
+    print(&rows.iter().map(|row| row.join(GAP) + "\n").collect::<String>())
+}
+
+/// Pads all cells to the widths of their columns, except in the last one.
+fn align(rows: &mut [[String; HEADER.len()]]) {
+    for column in 0..HEADER.len() - 1 {
+        let widths: Vec<usize> = rows.iter().map(|row| measure_text_width(&row[column])).collect();
+        let widest = widths.iter().copied().max().unwrap_or_default();
+        for (row, width) in rows.iter_mut().zip(widths) {
+            row[column].push_str(&" ".repeat(widest - width));
+        }
+    }
 }
 
 fn print_document(image: &ListedImage) -> Exit {
@@ -87,4 +128,26 @@ fn print_document(image: &ListedImage) -> Exit {
         "info": image.info_url(),
     });
     print_json(&document, false)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_are_aligned_below_their_names() {
+        let row = |cells: [&str; 6]| cells.map(str::to_owned);
+        let mut rows =
+            [HEADER.map(str::to_owned), row(["maps/日本", "60x40", "3", "-", "current", "u"]), row(["a"; 6])];
+        align(&mut rows);
+        let lines: Vec<String> = rows.iter().map(|row| row.join(GAP)).collect();
+        assert_eq!(
+            lines,
+            [
+                "IMAGE      SIZE   OBJECTS  WRITTEN  STATE    URL",
+                "maps/日本  60x40  3        -        current  u",
+                "a          a      a        a        a        a",
+            ]
+        );
+    }
 }

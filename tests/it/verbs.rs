@@ -29,7 +29,7 @@ fn masters() -> TempDir {
 }
 
 #[test]
-fn published_images_are_listed_with_size_objects_state_and_url() {
+fn published_images_are_listed_by_identifier_with_size_objects_state_and_url() {
     let (folder, server) = (masters(), FaultServer::start());
     let endpoint = format!("--endpoint-url={}", server.endpoint());
     let ingest = ["ingest", "masters", "--bucket=tiles", "--prefix=p", "--public-url=https://x.org/p", &endpoint];
@@ -44,7 +44,7 @@ fn published_images_are_listed_with_size_objects_state_and_url() {
     let run = run_in(folder.path(), &list);
     assert_eq!((run.code, run.stderr.as_str()), (Some(0), "3 images (1 foreign, 2 settling)\n"));
     let lines: Vec<Vec<&str>> = run.stdout.lines().map(|line| line.split("  ").collect()).collect();
-    let [a, vips, b] = &lines[..] else { panic!("{}", run.stdout) };
+    let [a, b, vips] = &lines[..] else { panic!("{}", run.stdout) };
     assert_eq!((a[0], a[1], a[4], a[5]), ("a", "300x200", "settling", "https://x.org/p/a/info.json"));
     assert_eq!((vips[0], vips[1], vips[2], vips[4]), ("vips", "-", "-", "foreign"));
     let objects = server.keys("tiles").iter().filter(|key| key.starts_with("p/maps/b/")).count();
