@@ -25,6 +25,8 @@ const INPUTS: [&str; 3] = ["inputs", "from_file", "table"];
 /// its table.
 const TABLE_OPTIONS: [&str; 5] = ["sheet", "column", "preset", "metadata_columns", "no_metadata_columns"];
 
+const VARIABLE_HINT: &str = "change the variable, or unset it";
+
 /// Commands that don't read the file.
 const WITHOUT_FILE: [&str; 3] = ["init", "completions", "man"];
 
@@ -39,6 +41,8 @@ pub(super) enum ConfigurationError {
     Unknown { path: PathBuf, key: String, verb: Option<String>, similar: Option<String> },
     #[error("{name} must be {expected}")]
     Kind { name: String, expected: &'static str },
+    #[error("{origin} has {} wrong options", .errors.len())]
+    Several { origin: String, errors: Vec<Self> },
     #[error("`{}` is larger than {max_bytes} bytes", .path.display())]
     TooLarge { path: PathBuf, max_bytes: u64 },
     #[error("refusing to use `{}` because it belongs to another user (uid {owner})", .path.display())]
@@ -54,15 +58,33 @@ impl ConfigurationError {
         Self::Syntax { path: path.to_owned(), line, message: error.message().to_owned() }
     }
 
+    /// Combines the errors of one file or of the environment, which is named in the message if there are several.
+    fn combined(origin: String, mut errors: Vec<Self>) -> Result<(), Self> {
+        match errors.len() {
+            0 => Ok(()),
+            1 => Err(errors.remove(0)),
+            _ => Err(Self::Several { origin, errors }),
+        }
+    }
+
+    /// Returns a line for each of several errors.
+    pub(super) fn details(&self) -> Vec<String> {
+        let Self::Several { origin, errors } = self else { return Vec::new() };
+        let line = |error: &Self| {
+            let text = error.to_string();
+            text.strip_prefix(&format!("{origin}: ")).map(str::to_owned).unwrap_or(text)
+        };
+        errors.iter().map(line).collect()
+    }
+
     /// Returns a hint for fixing the error.
     pub(super) fn hint(&self) -> &'static str {
         match self {
             Self::Owner { .. } => {
                 "pass it with `--config` if you trust it; otherwise run in a different folder, or delete the file"
             }
-            Self::Kind { name, .. } if name.starts_with(environment::QUOTED_PREFIX) => {
-                "change the variable, or unset it"
-            }
+            Self::Several { errors, .. } if errors.iter().any(|error| error.hint() == VARIABLE_HINT) => VARIABLE_HINT,
+            Self::Kind { name, .. } if name.starts_with(environment::QUOTED_PREFIX) => VARIABLE_HINT,
             Self::Writable(_) => "if you trust it, run `chmod go-w` on it or pass it with `--config`",
             _ => {
                 "fix the file, or pass a different file with `--config`; `iiif-publish init` writes one with all options"

@@ -265,8 +265,9 @@ fn run_verb(verb: impl Verb) -> Exit {
 
 /// Parses the command line together with its configuration file. Prints help and usage errors.
 fn parse(words: Vec<OsString>, context: &Context) -> Result<Cli, Exit> {
-    let mut words = configuration::complete(program(), words)
-        .map_err(|error| context.exit(Err(Fatal::of(Exit::Usage, &error, error.hint()))))?;
+    let mut words = configuration::complete(program(), words).map_err(|error| {
+        context.exit(Err(Fatal::of(Exit::Usage, &error, error.hint()).with_details(error.details())))
+    })?;
     if let Some(note) = &words.note {
         context.note(note);
     }

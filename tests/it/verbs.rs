@@ -283,6 +283,21 @@ fn mistakes_on_the_command_line_name_the_likely_command() {
     assert!(stderr(&["ingest", "masters"]).contains("unknown option `labl` for `ingest`; did you mean `label`?"));
     file(folder.path(), "iiif-publish.toml", b"buket = \"x\"\n");
     assert!(stderr(&["ingest", "masters"]).contains("did you mean `bucket`?"));
+    let several = b"buket = \"x\"\nquality = 80\n[ingest]\nlabl = \"x\"\n[site]\nnam = \"x\"\n[pulbish]\nid = \"x\"\n";
+    file(folder.path(), "iiif-publish.toml", several);
+    let wrong = stderr(&["ingest", "masters"]);
+    let expected = [
+        "error: `iiif-publish.toml` has 4 wrong options",
+        "       unknown option `nam` for `site`; did you mean `name`?",
+        "       unknown option `buket`; did you mean `bucket`?",
+        "       unknown option `labl` for `ingest`; did you mean `label`?",
+        "       unknown option `pulbish`; did you mean `publish`?",
+    ];
+    assert_eq!(wrong.lines().take(5).collect::<Vec<_>>(), expected, "{wrong}");
+    file(folder.path(), "iiif-publish.toml", b"quality = true\nverbose = 3\n");
+    let wrong = stderr(&["ingest", "masters", "--output=out"]);
+    assert!(wrong.contains("`quality` must be") && wrong.contains("`verbose` must be true or false"), "{wrong}");
+    fs::remove_file(folder.path().join("iiif-publish.toml")).expect("removed");
     let bare = run_in(folder.path(), &[]);
     assert!(bare.code == Some(2) && bare.stderr.lines().count() <= 24, "{}", bare.stderr);
     assert!(bare.stderr.contains("Examples:\n  iiif-publish preview photo.jpg"), "{}", bare.stderr);

@@ -57,55 +57,63 @@ impl<'a> Layer<'a> {
         let text = trust::read(path, origin)?;
         let table: Table = text.parse().map_err(|error| ConfigurationError::syntax(path, &text, &error))?;
         let mut file = Self { source: Source::File(path), table };
-        file.flatten_site(command)?;
-        file.check(command)?;
+        let mut errors = file.flatten_site(command);
+        errors.extend(file.errors(command));
+        file.combined(errors)?;
         Ok(file)
     }
 
+    /// Returns the error for all of these errors, if there are any.
+    fn combined(&self, errors: Vec<ConfigurationError>) -> Result<(), ConfigurationError> {
+        let origin = match self.source {
+            Source::File(path) => format!("`{}`", path.display()),
+            Source::Environment => "the environment".to_owned(),
+        };
+        ConfigurationError::combined(origin, errors)
+    }
+
     /// Replaces the `[site]` table with its options, prefixed with `site-`, such as `site-name` for `name`. Also turns
-    /// on `site`.
-    fn flatten_site(&mut self, command: &Command) -> Result<(), ConfigurationError> {
-        let Some(Value::Table(site)) = self.table.get(SITE).cloned() else { return Ok(()) };
+    /// on `site`. Returns an error for each unknown key.
+    fn flatten_site(&mut self, command: &Command) -> Vec<ConfigurationError> {
+        let Some(Value::Table(site)) = self.table.get(SITE).cloned() else { return Vec::new() };
         self.table.insert(SITE.to_owned(), Value::Boolean(true));
+        let mut errors = Vec::new();
         for (key, value) in site {
             let option = format!("{SITE}-{key}");
-            if !has_somewhere(command, &option, &|_| true) {
-                return Err(self.unknown(command, &key, Some(SITE)));
+            if has_somewhere(command, &option, &|_| true) {
+                self.table.insert(option, value);
+            } else {
+                errors.push(self.unknown(command, &key, Some(SITE)));
             }
-            self.table.insert(option, value);
         }
-        Ok(())
+        errors
     }
 
-    /// Checks that every key is an option of some command, and every key in a table is an option of that command.
-    fn check(&self, command: &Command) -> Result<(), ConfigurationError> {
+    /// Returns an error for each key that isn't an option of some command, and for each key in a table that isn't an
+    /// option of that command.
+    fn errors(&self, command: &Command) -> Vec<ConfigurationError> {
+        let mut errors = Vec::new();
         for (key, value) in &self.table {
             match value {
-                Value::Table(table) => self.check_table(command, key, table)?,
+                Value::Table(table) => errors.extend(self.table_errors(command, key, table)),
                 _ if has_somewhere(command, key, &|_| true) => {}
-                _ => return Err(self.unknown(command, key, None)),
+                _ => errors.push(self.unknown(command, key, None)),
             }
         }
-        Ok(())
+        errors
     }
 
-    fn check_table(&self, command: &Command, name: &str, table: &Table) -> Result<(), ConfigurationError> {
+    fn table_errors(&self, command: &Command, name: &str, table: &Table) -> Vec<ConfigurationError> {
         // A TOML file can't contain both a table `[bucket]` for the command and an option `bucket` for all commands.
         // The option takes precedence because most files need it, and the command has few options of its own.
         if has_somewhere(command, name, &|_| true) {
-            return Err(self.wrong_kind(name, "a string or a number"));
+            return vec![self.wrong_kind(name, "a string or a number")];
         }
-        let verb = command.find_subcommand(name).filter(|_| !WITHOUT_FILE.contains(&name));
-        for key in table.keys() {
-            let is_known = match verb {
-                Some(verb) => has_somewhere(verb, key, &|_| true),
-                None => return Err(self.unknown(command, name, None)),
-            };
-            if !is_known {
-                return Err(self.unknown(verb.unwrap_or(command), key, Some(name)));
-            }
-        }
-        Ok(())
+        let Some(verb) = command.find_subcommand(name).filter(|_| !WITHOUT_FILE.contains(&name)) else {
+            return vec![self.unknown(command, name, None)];
+        };
+        let unknown = table.keys().filter(|key| !has_somewhere(verb, key, &|_| true));
+        unknown.map(|key| self.unknown(verb, key, Some(name))).collect()
     }
 
     /// Returns the error for a key that isn't an option of a command, with a similar one.
@@ -133,7 +141,7 @@ impl<'a> Layer<'a> {
         matches: &ArgMatches,
         disabled: &HashSet<String>,
     ) -> Result<(Vec<OsString>, Vec<String>), ConfigurationError> {
-        let (mut words, mut warnings) = (Vec::new(), Vec::new());
+        let (mut words, mut warnings, mut errors) = (Vec::new(), Vec::new(), Vec::new());
         // `--site=false` disables the whole table.
         let is_of_disabled_site = |key: &str| disabled.contains(SITE) && key.starts_with("site-");
         for (key, value) in self.options_for(verb).filter(|(key, _)| !is_of_disabled_site(key)) {
@@ -145,9 +153,10 @@ impl<'a> Layer<'a> {
                 };
                 warnings.push(format!("ignoring {name}: pass `--{key}` on the command line"));
             } else if !disabled.contains(key) && !is_decided(command, matches, argument) {
-                self.add(key, value, argument, &mut words)?;
+                errors.extend(self.add(key, value, argument, &mut words).err());
             }
         }
+        self.combined(errors)?;
         Ok((words, warnings))
     }
 
