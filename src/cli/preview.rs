@@ -9,7 +9,9 @@ use super::messages::{MessageArguments, Messages};
 use super::output::print;
 use super::publish::publish_all;
 use super::shown::{Shown, images_in};
+use super::summary::Summary;
 use clap::Args;
+use iiif_publish::collection::InputError;
 use iiif_publish::destination::Identifier;
 use iiif_publish::publish::{Image, Publisher};
 use iiif_publish::serve::{Server, Site};
@@ -84,9 +86,16 @@ async fn preview(arguments: Arguments, context: &Context) -> Result<Exit, Fatal>
     }
 }
 
-/// Returns the images in all files and folders.
+/// Returns the images in all files and folders, which must exist.
 fn images(paths: Vec<PathBuf>, context: &Context) -> Result<Vec<Image>, Fatal> {
-    if paths.iter().any(|path| path.is_dir()) { images_in(&paths, context) } else { Ok(named_files(paths, None)?) }
+    let has_folder = paths.iter().any(|path| path.is_dir());
+    let images = if has_folder { images_in(&paths, context)? } else { named_files(paths, None)? };
+    // Report typing mistakes before anything is served.
+    let is_missing = |image: &&Image| image.location.file().is_some_and(|path| path.metadata().is_err());
+    match images.iter().find(is_missing) {
+        Some(image) => Err(InputError::Missing { input: image.location.to_string() }.into()),
+        None => Ok(images),
+    }
 }
 
 /// Publishes images, which appear on the page one at a time, and then waits for a signal unless all of them failed.
@@ -94,7 +103,8 @@ async fn publish(publisher: &Publisher, images: Vec<Image>, shown: &Shown, conte
     context.progress().begin(&images);
     // A single future covers the entire run, so a signal between publishing and serving isn't missed.
     let mut signal = pin!(context.interrupted());
-    let exit = publish_all(publisher, images, context, signal.as_mut(), |_, result| {
+    let summary = Summary::new(&images, None);
+    let exit = publish_all(publisher, (images, summary), context, signal.as_mut(), |_, result| {
         shown.add(result.as_ref().ok());
         Exit::Done
     })

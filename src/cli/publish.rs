@@ -79,11 +79,14 @@ Examples:
         let publisher = self.publishing.publisher(&self.names.destination, images.first(), context).await?;
         // A single future covers the entire run, so no signal is missed.
         let signal = pin!(context.interrupted());
-        let folder = self.publishing.folder_without_url(&self.names.destination);
-        let printer = Printer { publisher: &publisher, has_code: self.embed, folder, context };
+        let unhosted = self.publishing.folder_without_url(&self.names.destination);
+        let printer = Printer { publisher: &publisher, has_code: self.embed, unhosted, context };
+        let summary = Summary::new(&images, self.publishing.folder(&self.names.destination.prefix));
         match &self.html {
-            None => Ok(publish_all(&publisher, images, context, signal, |_, result| printer.print(result)).await),
-            Some(page) => publish_with_page(page, printer, images, signal).await,
+            None => {
+                Ok(publish_all(&publisher, (images, summary), context, signal, |_, result| printer.print(result)).await)
+            }
+            Some(page) => publish_with_page(page, printer, (images, summary), signal).await,
         }
     }
 }
@@ -94,7 +97,7 @@ struct Printer<'a> {
     /// `true` to print code to embed the images.
     has_code: bool,
     /// Output folder, if its public URL is unknown.
-    folder: Option<&'a Path>,
+    unhosted: Option<&'a Path>,
     context: &'a Context,
 }
 
@@ -114,10 +117,10 @@ impl Printer<'_> {
 async fn publish_with_page(
     name: &PageName,
     printer: Printer<'_>,
-    images: Vec<Image>,
+    (images, summary): (Vec<Image>, Summary),
     mut signal: impl Future<Output = Exit> + Unpin,
 ) -> Result<Exit, Fatal> {
-    let Printer { publisher, folder, context, .. } = printer;
+    let Printer { publisher, unhosted, context, .. } = printer;
     let order = images.iter().map(|image| image.identifier.clone()).collect();
     let mut gallery = Gallery::open(name, order, publisher).await?;
     let key = gallery.key().clone();
@@ -127,13 +130,13 @@ async fn publish_with_page(
         }
         printer.print(result)
     };
-    let exit = publish_all(publisher, images, context, &mut signal, add).await;
+    let exit = publish_all(publisher, (images, summary), context, &mut signal, add).await;
     if matches!(exit, Exit::Interrupted | Exit::Terminated) {
         html::report_left_out(&key, context);
         return Ok(exit);
     }
     tokio::select! {
-        exit = html::write(gallery, exit, publisher, folder, context) => Ok(exit),
+        exit = html::write(gallery, exit, publisher, unhosted, context) => Ok(exit),
         signal = signal => {
             html::report_left_out(&key, context);
             Ok(signal)
@@ -141,18 +144,17 @@ async fn publish_with_page(
     }
 }
 
-/// Publishes images and prints a summary. Calls `ended` with each image's result.
+/// Publishes images and prints the summary. Calls `ended` with each image's result.
 ///
 /// The first signal stops the run after the uploads in flight. A second signal stops it immediately.
 pub(super) async fn publish_all(
     publisher: &Publisher,
-    images: Vec<Image>,
+    (images, mut summary): (Vec<Image>, Summary),
     context: &Context,
     signal: impl Future<Output = Exit>,
     mut ended: impl FnMut(&Image, &Result<Published, PublishError>) -> Exit,
 ) -> Exit {
     let progress = context.progress();
-    let mut summary = Summary::new(&images);
     let on_event = |event: BatchEvent<'_>| match event {
         BatchEvent::Ended { image, result } => {
             let printed = ended(image, result);

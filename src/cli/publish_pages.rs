@@ -35,7 +35,8 @@ pub(super) async fn publish_pages(
     let mut options = IngestOptions::default();
     options.pages = publishing.pages();
     options.writes_collection = false;
-    let reporter = IngestReporter::new(&images, context);
+    let folder = publishing.folder(&names.destination.prefix);
+    let reporter = IngestReporter::new(&images, folder, context);
     let on_event = |event: IngestEvent<'_>| {
         if let IngestEvent::ManifestWritten { url, .. } = event {
             progress.result(url);

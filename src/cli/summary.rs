@@ -6,12 +6,13 @@ use super::output::counted;
 use super::plan::{DOLLARS_PER_THOUSAND_PUTS, dollars};
 use super::progress::Progress;
 use iiif_publish::collection::Page;
-use iiif_publish::destination::{Identifier, PublicUrl};
+use iiif_publish::destination::Identifier;
 use iiif_publish::error::chain;
 use iiif_publish::publish::{BatchSummary, Image, PublishError, Published, Publisher, Unfinished};
 use iiif_publish::store::{StoreError, Traffic};
 use indicatif::{HumanBytes, HumanCount};
 use serde_json::{Value, json};
+use std::path::PathBuf;
 use std::time::Instant;
 
 /// Maximum number of unfinished images that a text summary names. JSON includes them all.
@@ -21,6 +22,8 @@ const MAX_NAMES: usize = 3;
 #[derive(Debug)]
 pub(super) struct Summary {
     batch: BatchSummary,
+    /// Folder that the images are written to, unless it is a bucket.
+    folder: Option<PathBuf>,
     started: Instant,
     /// `true` if printing a result failed.
     has_print_error: bool,
@@ -50,8 +53,9 @@ impl Ending {
 }
 
 impl Summary {
-    pub(super) fn new(images: &[Image]) -> Self {
-        Self { batch: BatchSummary::new(images), started: Instant::now(), has_print_error: false }
+    /// Creates a summary without outcomes. `folder` is the folder that is published to, if its name is of interest.
+    pub(super) fn new(images: &[Image], folder: Option<PathBuf>) -> Self {
+        Self { batch: BatchSummary::new(images), folder, started: Instant::now(), has_print_error: false }
     }
 
     /// Replaces a file by its pages.
@@ -86,7 +90,7 @@ impl Summary {
         let has_line =
             self.batch.images == 1 && self.batch.unchanged + self.batch.kept == 0 && progress.prints_images();
         let is_printed = has_line || signal.is_some();
-        let done = self.done(&publisher.options().public_url).filter(|_| !is_printed);
+        let done = self.done(publisher).filter(|_| !is_printed);
         let lines = [done, cost(traffic).filter(|_| !is_printed), retries(traffic).filter(|_| signal.is_none())];
         progress.summary(
             self.outcome(signal).as_deref(),
@@ -95,8 +99,8 @@ impl Summary {
         );
     }
 
-    /// Formats the published images and their public URL, or returns `None` without any images.
-    fn done(&self, public_url: &PublicUrl) -> Option<String> {
+    /// Formats the published images and where they are, or returns `None` without any images.
+    fn done(&self, publisher: &Publisher) -> Option<String> {
         let BatchSummary { unchanged, kept, kept_newer, updated, objects, bytes, .. } = self.batch;
         let new = self.batch.new_images();
         let seconds = self.started.elapsed().as_secs_f64();
@@ -110,9 +114,12 @@ impl Summary {
             (kept_newer, format!("{} kept, published by a newer version", images(kept_newer))),
         ];
         let parts: Vec<String> = parts.into_iter().filter(|(count, _)| *count > 0).map(|(_, text)| text).collect();
-        let (link, stored) =
-            if new > 0 { ("to", format!("{objects} objects, {bytes}, ")) } else { ("at", String::new()) };
-        (!parts.is_empty()).then(|| format!("{} {link} {public_url} ({stored}{seconds:.1} s)", parts.join("; ")))
+        let stored = if new > 0 { format!("{objects} objects, {bytes}, ") } else { String::new() };
+        let place = match &self.folder {
+            Some(folder) => format!("{} `{}`", if new > 0 { "to" } else { "in" }, folder.display()),
+            None => format!("{} {}", if new > 0 { "to" } else { "at" }, publisher.options().public_url),
+        };
+        (!parts.is_empty()).then(|| format!("{} {place} ({stored}{seconds:.1} s)", parts.join("; ")))
     }
 
     /// Formats the failed and remaining images, or returns `None` without any.

@@ -72,7 +72,7 @@ fn the_warnings_of_an_unchanged_image_are_remembered() {
     let (image, output) = (guessed(folder.path()), folder.path().join("out"));
     assert_eq!(publish(&output, &image, &[]).code, Some(0));
     let again = publish(&output, &image, &["--progress=plain"]);
-    assert!(again.stderr.starts_with("1 image unchanged at "), "{}", again.stderr);
+    assert!(again.stderr.starts_with("1 image unchanged in `"), "{}", again.stderr);
     let verbose = publish(&output, &image, &["--verbose"]);
     assert_eq!(verbose.stderr.lines().next(), Some("x: unchanged; warning: its colors are guessed"));
     let events = publish(&output, &image, &["--progress=json", "--verbose"]).stderr;

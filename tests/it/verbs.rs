@@ -200,6 +200,31 @@ fn the_embed_code_names_sizes_that_exist() {
 }
 
 #[test]
+fn a_folder_is_named_as_the_place_of_its_images() {
+    let folder = masters();
+    let url = "--public-url=https://x.org/iiif";
+    let run = |arguments: &[&str]| {
+        let run = run_in(folder.path(), arguments);
+        assert_eq!(run.code, Some(0), "{}", run.stderr);
+        run.stderr
+    };
+    let images = ["--output=out", "--prefix=maps", url, "masters/a.png", "masters/maps/b.png"];
+    assert!(run(&images).contains("published 2 images to `out/maps` ("), "{}", run(&images));
+    assert!(run(&images).contains("2 unchanged in `out/maps` ("));
+    assert!(run(&["ingest", "masters", "--output=all", url]).contains("published 2 images to `all` ("));
+}
+
+#[test]
+fn a_preview_of_a_missing_file_ends_before_anything_is_served() {
+    let folder = masters();
+    for arguments in [&["preview", "nowhere.png"][..], &["preview", "masters", "nowhere.png"]] {
+        let run = run_in(folder.path(), arguments);
+        assert_eq!((run.code, run.stdout.as_str()), (Some(2), ""), "{}", run.stderr);
+        assert!(run.stderr.contains("error: `nowhere.png` does not exist\n"), "{}", run.stderr);
+    }
+}
+
+#[test]
 fn identifiers_are_composed_and_ascii_on_request() {
     let folder = TempDir::new().expect("a folder");
     fs::create_dir(folder.path().join("masters")).expect("made");

@@ -22,7 +22,7 @@ use iiif_publish::publish::{FullImageUrl, Image, OnWarning, Options, Publisher, 
 use iiif_publish::remote::{DEFAULT_MAX_SPOOL_BYTES, SourceResolver};
 use iiif_publish::store::{OnExisting, Prefix, S3Settings, Store, StoreErrorKind};
 use std::num::NonZeroUsize;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -196,6 +196,12 @@ impl PublishArguments {
     /// Returns `true` if existing objects must be kept.
     pub(crate) fn keeps_existing(&self) -> bool {
         self.existing.on_existing() == OnExisting::Keep
+    }
+
+    /// Returns the folder with the prefix that images are written to, unless they go to a bucket.
+    pub(crate) fn folder(&self, prefix: &Prefix) -> Option<PathBuf> {
+        let folder = self.target.target().folder()?;
+        Some(if prefix.is_empty() { folder.to_owned() } else { folder.join(prefix.to_string()) })
     }
 
     /// Returns the output folder if it doesn't have a known public URL.

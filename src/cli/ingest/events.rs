@@ -9,6 +9,7 @@ use iiif_publish::publish::{Image, PublishError, Published, Publisher};
 use iiif_publish::source::{Warning, WarningCode};
 use indicatif::HumanCount;
 use serde_json::json;
+use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// Event reporter, which also tracks the state that determines the run's outcome.
@@ -29,8 +30,9 @@ struct State {
 }
 
 impl<'a> IngestReporter<'a> {
-    pub(in crate::cli) fn new(images: &[Image], context: &'a Context) -> Self {
-        let state = State { signal: None, summary: Some(Summary::new(images)), ending: None, partial_files: 0 };
+    /// Creates a reporter for a run that publishes these images, to `folder` unless it is a bucket.
+    pub(in crate::cli) fn new(images: &[Image], folder: Option<PathBuf>, context: &'a Context) -> Self {
+        let state = State { signal: None, summary: Some(Summary::new(images, folder)), ending: None, partial_files: 0 };
         Self { context, state: Mutex::new(state) }
     }
 

@@ -265,7 +265,8 @@ async fn ingest(arguments: &Arguments, context: &Context, metrics: &mut Metrics)
     let is_usual = !(arguments.dry_run || arguments.finish || arguments.manifests_only || selects_pages);
     let first = images.first().filter(|_| is_usual);
     let publisher = arguments.publishing.publisher(&arguments.destination, first, context).await?;
-    let reporter = IngestReporter::new(&images, context);
+    let folder = arguments.publishing.folder(&arguments.destination.prefix);
+    let reporter = IngestReporter::new(&images, folder, context);
     let ingest = Ingest::new(&publisher, &input, options, |event| reporter.event(&event))?;
     if arguments.dry_run {
         return Ok(context.until_interrupted(dry_run(&ingest, context)).await?.worse(unread));
