@@ -8,6 +8,7 @@ use super::messages::Messages;
 use super::summary::{Ending, Summary, report_stopping, report_unavailable};
 use super::{Verb, html, publish_pages};
 use clap::Args;
+use iiif_publish::error::chain;
 use iiif_publish::html::{Gallery, PageName, embed_code};
 use iiif_publish::publish::{BatchEvent, Image, PublishError, Published, Publisher};
 use std::num::NonZeroUsize;
@@ -158,7 +159,7 @@ pub(super) async fn publish_all(
     let on_event = |event: BatchEvent<'_>| match event {
         BatchEvent::Ended { image, result } => {
             let printed = ended(image, result);
-            summary.ended(image, result, printed, progress);
+            summary.ended(image, result, (printed, |error: &PublishError| chain(error)), progress);
         }
         BatchEvent::StoreUnavailable { error } => report_unavailable(error, progress),
         _ => {}

@@ -6,6 +6,7 @@ use super::error::Fatal;
 use super::exit::Exit;
 use super::ingest::events::IngestReporter;
 use super::ingest::report;
+use super::ingest::rows::Rows;
 use iiif_publish::collection::ingest::{Ingest, IngestEvent, IngestInput, IngestOptions, Metrics};
 use iiif_publish::collection::{Input, Page, PageSelection, Patterns};
 use iiif_publish::publish::Image;
@@ -36,7 +37,7 @@ pub(super) async fn publish_pages(
     options.pages = publishing.pages();
     options.writes_collection = false;
     let folder = publishing.folder(&names.destination.prefix);
-    let reporter = IngestReporter::new(&images, folder, context);
+    let reporter = IngestReporter::new(&images, folder, Rows::new(input.pages()), context);
     let on_event = |event: IngestEvent<'_>| {
         if let IngestEvent::ManifestWritten { url, .. } = event {
             progress.result(url);

@@ -63,19 +63,20 @@ impl Summary {
         self.batch.replace(file, pages.iter().map(|page| page.identifier.clone()));
     }
 
-    /// Counts a finished image and prints its error, if any. `printed` is the outcome of printing its result.
+    /// Counts a finished image and prints its error, if any. `printed` is the outcome of printing its result, and
+    /// `describe` returns the error's text.
     pub(super) fn ended(
         &mut self,
         image: &Image,
         result: &Result<Published, PublishError>,
-        printed: Exit,
+        (printed, describe): (Exit, impl FnOnce(&PublishError) -> String),
         progress: &Progress,
     ) {
         self.batch.add(image, result);
         self.has_print_error |= printed != Exit::Done;
         match result {
             Ok(_) | Err(PublishError::Stopped { .. }) => {}
-            Err(error) => progress.failed(&image.identifier, &chain(error), publish_hint(error)),
+            Err(error) => progress.failed(&image.identifier, &describe(error), publish_hint(error)),
         }
     }
 

@@ -156,6 +156,14 @@ fn a_list_or_table_with_missing_files_prunes_nothing() {
     let run = ingest(&server, &[&table, "--prune", "--max-delete=100%"], &[]);
     assert_eq!(run.code, Some(1), "{}", run.stderr);
     assert!(run.stderr.contains("refusing to delete images: 1 file"), "{}", run.stderr);
+    let error = format!("error: line 4 of `{}` (`3`): could not open `", folder.path().join("table.csv").display());
+    assert!(run.stderr.contains(&error), "{}", run.stderr);
+    let dry = ingest(&server, &[&table, "--dry-run"], &[]);
+    assert!(dry.stdout.contains("fail     3: line 4 of `"), "{}", dry.stdout);
+    let list = format!("--from-file={}", file(folder.path(), "list.txt", b"\nnowhere.png\n").display());
+    let listed = ingest(&server, &[&list], &[]);
+    assert!(listed.stderr.contains("list.txt` (`nowhere`): could not open `nowhere.png`"), "{}", listed.stderr);
+    assert!(listed.stderr.contains("error: line 2 of `"), "{}", listed.stderr);
     assert!(server.keys(BUCKET).contains("4/info.json"));
 }
 

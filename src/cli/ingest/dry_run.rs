@@ -1,24 +1,25 @@
 //! Prints the changes that a run would make.
 
+use super::rows::Rows;
 use crate::cli::escape;
 use crate::cli::exit::Exit;
 use crate::cli::output::{Level, counted, eprint_json, eprint_line, print, print_json};
 use crate::cli::plan::{DOLLARS_PER_THOUSAND_PUTS, dollars};
 use iiif_publish::collection::ingest::{DryRunEvent, DryRunTotals};
-use iiif_publish::error::chain;
 use iiif_publish::publish::Change;
 use indicatif::{DecimalBytes, HumanCount};
 use serde_json::json;
 
 /// Dry-run output with a line for each change.
-pub(super) struct DryRunPrinter {
+pub(super) struct DryRunPrinter<'a> {
+    rows: Rows<'a>,
     is_json: bool,
     exit: Exit,
 }
 
-impl DryRunPrinter {
-    pub(super) fn new(is_json: bool) -> Self {
-        Self { is_json, exit: Exit::Done }
+impl<'a> DryRunPrinter<'a> {
+    pub(super) fn new(rows: Rows<'a>, is_json: bool) -> Self {
+        Self { rows, is_json, exit: Exit::Done }
     }
 
     /// Returns the exit code, which is a failure if images would fail or a line couldn't be printed.
@@ -33,7 +34,8 @@ impl DryRunPrinter {
                 self.line(verb, identifier, &words, Some((*objects, *bytes)))
             }
             DryRunEvent::Failed { identifier, error } => {
-                self.line("fail", identifier, &chain(error), None).worse(Exit::Failed)
+                let error = self.rows.error(identifier, error);
+                self.line("fail", identifier, &error, None).worse(Exit::Failed)
             }
             DryRunEvent::WriteDocument { key } => self.line("write", key, "", None),
             DryRunEvent::DeleteDocument { key } => self.line("delete", key, "", None),

@@ -1,5 +1,6 @@
 //! Reports the events of an ingest run.
 
+use super::rows::Rows;
 use crate::cli::context::Context;
 use crate::cli::exit::Exit;
 use crate::cli::output::{counted, print};
@@ -15,6 +16,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 /// Event reporter, which also tracks the state that determines the run's outcome.
 pub(in crate::cli) struct IngestReporter<'a> {
     context: &'a Context,
+    rows: Rows<'a>,
     state: Mutex<State>,
 }
 
@@ -31,9 +33,9 @@ struct State {
 
 impl<'a> IngestReporter<'a> {
     /// Creates a reporter for a run that publishes these images, to `folder` unless it is a bucket.
-    pub(in crate::cli) fn new(images: &[Image], folder: Option<PathBuf>, context: &'a Context) -> Self {
+    pub(in crate::cli) fn new(images: &[Image], folder: Option<PathBuf>, rows: Rows<'a>, context: &'a Context) -> Self {
         let state = State { signal: None, summary: Some(Summary::new(images, folder)), ending: None, partial_files: 0 };
-        Self { context, state: Mutex::new(state) }
+        Self { context, rows, state: Mutex::new(state) }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -122,7 +124,8 @@ impl<'a> IngestReporter<'a> {
         self.state().partial_files += u64::from(is_partial);
         // Don't hold the lock while the summary prints.
         let Some(mut summary) = self.state().summary.take() else { return };
-        summary.ended(image, result, Exit::Done, self.context.progress());
+        let error = |error: &PublishError| self.rows.error(&image.identifier, error);
+        summary.ended(image, result, (Exit::Done, error), self.context.progress());
         self.state().summary = Some(summary);
     }
 

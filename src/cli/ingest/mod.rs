@@ -3,6 +3,7 @@
 mod dry_run;
 pub(super) mod events;
 mod input;
+pub(super) mod rows;
 mod table;
 
 use super::Verb;
@@ -23,6 +24,7 @@ use iiif_publish::collection::{ImageType, InputError, Nesting, Page, PageSelecti
 use iiif_publish::error::chain;
 use iiif_publish::iiif::PresentationVersion;
 use iiif_publish::publish::{Image, Publisher};
+use rows::Rows;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -266,10 +268,11 @@ async fn ingest(arguments: &Arguments, context: &Context, metrics: &mut Metrics)
     let first = images.first().filter(|_| is_usual);
     let publisher = arguments.publishing.publisher(&arguments.destination, first, context).await?;
     let folder = arguments.publishing.folder(&arguments.destination.prefix);
-    let reporter = IngestReporter::new(&images, folder, context);
+    let reporter = IngestReporter::new(&images, folder, Rows::new(input.pages()), context);
     let ingest = Ingest::new(&publisher, &input, options, |event| reporter.event(&event))?;
     if arguments.dry_run {
-        return Ok(context.until_interrupted(dry_run(&ingest, context)).await?.worse(unread));
+        let rows = Rows::new(input.pages());
+        return Ok(context.until_interrupted(dry_run(&ingest, rows, context)).await?.worse(unread));
     }
     let summary = ingest.run(|| reporter.signal()).await?;
     metrics.counts = summary.counts;
@@ -279,8 +282,8 @@ async fn ingest(arguments: &Arguments, context: &Context, metrics: &mut Metrics)
 }
 
 /// Prints the changes that a run would make.
-async fn dry_run(ingest: &Ingest<'_>, context: &Context) -> Result<Exit, Fatal> {
-    let mut lines = DryRunPrinter::new(context.progress().is_json());
+async fn dry_run(ingest: &Ingest<'_>, rows: Rows<'_>, context: &Context) -> Result<Exit, Fatal> {
+    let mut lines = DryRunPrinter::new(rows, context.progress().is_json());
     let totals = ingest.dry_run(|event| lines.event(&event)).await?;
     lines.totals(&totals);
     totals.refusal.map_or(Ok(lines.exit()), |refusal| Err(refusal.into()))
