@@ -143,13 +143,13 @@ enum Command {
     /// Publish images; the default command
     #[command(
         after_long_help = publish::Arguments::EXAMPLES,
-        override_usage = "iiif-publish [publish] [OPTIONS] --bucket <BUCKET> <IMAGE>..."
+        override_usage = "iiif-publish [publish] [OPTIONS] <--bucket NAME|--output DIR> <IMAGE>..."
     )]
     Publish(Box<publish::Arguments>),
     /// Publish a folder, list or table as a collection; rerun to update
     #[command(
         after_long_help = ingest::Arguments::EXAMPLES,
-        override_usage = "iiif-publish ingest [OPTIONS] --bucket <BUCKET> <PATH>..."
+        override_usage = "iiif-publish ingest [OPTIONS] <--bucket NAME|--output DIR> <PATH>..."
     )]
     Ingest(Box<ingest::Arguments>),
     /// Preview images in a local browser, without a bucket
@@ -161,7 +161,7 @@ enum Command {
     /// List the images published in a bucket or folder
     #[command(
         after_long_help = list::Arguments::EXAMPLES,
-        override_usage = "iiif-publish list [OPTIONS] --bucket <BUCKET>"
+        override_usage = "iiif-publish list [OPTIONS] <--bucket NAME|--output DIR>"
     )]
     List(list::Arguments),
     /// Verify online that every file a viewer needs exists and is correct
@@ -178,7 +178,7 @@ enum Command {
     /// Delete images, starting with each info.json
     #[command(
         after_long_help = delete::Arguments::EXAMPLES,
-        override_usage = "iiif-publish delete [OPTIONS] --bucket <BUCKET> <--id <IDENTIFIER>|--all>"
+        override_usage = "iiif-publish delete <--bucket NAME|--output DIR> <--id|--object|--all>"
     )]
     Delete(delete::Arguments),
     /// Create, check or set up a bucket for publishing and viewing
