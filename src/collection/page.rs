@@ -4,7 +4,7 @@ use super::page_selection::PageSelection;
 use super::row_metadata::RowMetadata;
 use super::row_place::RowPlace;
 use crate::destination::Identifier;
-use crate::iiif::{Description, RangePath};
+use crate::iiif::{Description, RangePath, ViewingDirection};
 use crate::location::Location;
 use crate::store::KeyError;
 use std::collections::HashMap;
@@ -34,6 +34,8 @@ pub struct Page {
     pub(crate) label: Option<Box<str>>,
     /// Table of contents entries from that file that the page belongs to.
     pub(crate) ranges: Box<[RangePath]>,
+    /// Reading direction of that file.
+    pub(crate) viewing_direction: Option<ViewingDirection>,
     /// Metadata from a table row.
     pub(crate) metadata: Option<RowMetadata>,
     /// The object's own metadata, if it has any. All of its pages share it.
@@ -77,6 +79,7 @@ impl Page {
             row: None,
             label: None,
             ranges: Box::default(),
+            viewing_direction: None,
             metadata: None,
             object_metadata: None,
         }

@@ -6,7 +6,8 @@ use super::page_selection::PageSelection;
 use crate::destination::{Destination, DocumentAddress, Identifier, Versions};
 use crate::iiif::{
     ApiVersion, Canvas, Collection, Description, ImageRequest, LanguageMap, Manifest, Member, PhysicalScale, Picture,
-    PresentationVersion, Pyramid, PyramidShape, RangePath, Service, Size, SizeParameter, StoredCanvas, contents,
+    PresentationVersion, Pyramid, PyramidShape, RangePath, Service, Size, SizeParameter, StoredCanvas,
+    ViewingDirection, contents,
 };
 use crate::site::{SiteImage, SiteObject};
 use crate::store::{Key, KeyError};
@@ -225,8 +226,14 @@ impl Presentation {
     }
 
     /// Returns the pages of `file` that its stored manifest shows, or `None` if `body` isn't a manifest of pages of this
-    /// file alone.
-    pub(crate) fn stored_pages(&self, file: &Page, body: &[u8]) -> Option<Vec<StoredPage>> {
+    /// file alone. `direction` is the reading direction that the file specifies.
+    pub(crate) fn stored_pages(
+        &self,
+        file: &Page,
+        body: &[u8],
+        direction: Option<ViewingDirection>,
+    ) -> Option<Vec<StoredPage>> {
+        let file = &Page { viewing_direction: direction, ..file.clone() };
         let DocumentAddress { url, .. } = self.destination.manifest(&file.object).ok()?;
         let before = format!("{url}/canvas/{}", file.identifier.in_url());
         let page = |canvas: StoredCanvas| {
@@ -271,8 +278,13 @@ impl Presentation {
         })
     }
 
-    /// Returns a site object built from a stored manifest. `rows` are the object's pages in the input.
-    pub(crate) fn stored_site_object(rows: &[&Page], body: &[u8]) -> Option<SiteObject> {
+    /// Returns a site object built from a stored manifest. `rows` are the object's pages in the input, and `direction` is
+    /// the reading direction that their file specifies.
+    pub(crate) fn stored_site_object(
+        rows: &[&Page],
+        body: &[u8],
+        direction: Option<ViewingDirection>,
+    ) -> Option<SiteObject> {
         let first = rows.first()?;
         let image = |canvas: StoredCanvas| {
             let label = canvas.label.map(|label| LanguageMap::new(None, label)).unwrap_or_default();
@@ -296,7 +308,8 @@ impl Presentation {
             start = started.and_then(|started| rows.iter().position(|page| page.identifier == *started));
             images.iter_mut().zip(&descriptions).for_each(|(image, row)| image.alt = row.alt.clone());
         }
-        let (identifier, description) = (first.object.clone(), object_description(&pages, descriptions));
+        let (identifier, mut description) = (first.object.clone(), object_description(&pages, descriptions));
+        description.viewing_direction = description.viewing_direction.or(direction);
         (!images.is_empty()).then_some(SiteObject {
             identifier,
             description,
@@ -354,14 +367,17 @@ fn page_label(page: &Page, description: &Description, number: usize) -> Language
 }
 
 /// Returns the object's own description, or the first page's description. Uses the object's identifier as the label if
-/// the label is missing, or if it comes from pages with different labels.
+/// the label is missing, or if it comes from pages with different labels. A reading direction in the input takes
+/// precedence over the file's.
 fn object_description(pages: &[ManifestPage], mut descriptions: Vec<Description>) -> Description {
     let object = pages.first().map(|published| &published.page.object);
+    let direction = pages.first().and_then(|published| published.page.viewing_direction);
     let identifier = || object.map(|object| LanguageMap::new(None, object.to_string())).unwrap_or_default();
     let own = pages.iter().find_map(|published| published.page.object_description());
     let is_common = || descriptions.iter().all(|description| description.label == descriptions[0].label);
     let is_common = own.is_some() || is_common();
     let mut description = own.unwrap_or_else(|| descriptions.swap_remove(0));
+    description.viewing_direction = description.viewing_direction.or(direction);
     if !is_common || description.label.is_empty() {
         description.label = identifier();
     }
@@ -411,7 +427,7 @@ mod tests {
         let (_, manifest, _) = presentation().manifest(&pages)?.expect("pages");
         let body = manifest.to_json(PresentationVersion::V3);
         let made = Presentation::site_object(&pages).expect("pages").contents;
-        let stored = Presentation::stored_site_object(&[&file], body.as_bytes()).expect("pages").contents;
+        let stored = Presentation::stored_site_object(&[&file], body.as_bytes(), None).expect("pages").contents;
         assert!(made.len() == 2 && stored == made, "{stored:?}");
         Ok(())
     }

@@ -119,6 +119,25 @@ pub enum ViewingDirection {
     BottomToTop,
 }
 
+impl ViewingDirection {
+    const ALL: [Self; 4] = [Self::LeftToRight, Self::RightToLeft, Self::TopToBottom, Self::BottomToTop];
+
+    /// Returns the value used in manifests.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::LeftToRight => "left-to-right",
+            Self::RightToLeft => "right-to-left",
+            Self::TopToBottom => "top-to-bottom",
+            Self::BottomToTop => "bottom-to-top",
+        }
+    }
+
+    /// Parses a value used in manifests. Returns `None` if it's invalid.
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|direction| direction.as_str() == text)
+    }
+}
+
 /// Display behavior for a sequence of pages ([behavior](https://iiif.io/api/presentation/3.0/#behavior)).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

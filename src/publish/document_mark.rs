@@ -3,12 +3,16 @@
 //! ```text
 //! 1;presentation=1
 //! 1;presentation=1;state=current;pages=0f3a…      the manifest of all pages of one file
+//! 1;presentation=1;direction=right-to-left;state=current;pages=0f3a…
 //! ```
 //! `pages` is the hash of everything that decides about the pages. If it's the same in a later run, the run doesn't look
 //! at the pages. Like the mark of an `info.json`, it's invalidated before any page changes: by the run that changes all
 //! pages, and by [`forget_pages`] for a single one.
+//!
+//! `direction` is the reading direction that the file specifies. It isn't read from the manifest, because the one in the
+//! manifest may be from a table that has changed.
 
-use crate::iiif::PresentationVersion;
+use crate::iiif::{PresentationVersion, ViewingDirection};
 use crate::store::{Key, Object, Store, StoreError};
 use std::fmt;
 
@@ -20,6 +24,8 @@ const REVISION: u32 = 1;
 pub(crate) struct DocumentMark {
     revision: u32,
     pub(crate) pages: Option<PagesMark>,
+    /// Reading direction of the file whose pages the manifest shows, if the file specifies one.
+    pub(crate) direction: Option<ViewingDirection>,
 }
 
 /// The state of a file's pages.
@@ -34,7 +40,17 @@ pub(crate) struct PagesMark {
 impl DocumentMark {
     /// Creates the mark of a document that this version of the program writes.
     pub(crate) fn new(pages: Option<PagesMark>) -> Self {
-        Self { revision: REVISION, pages }
+        Self { revision: REVISION, pages, direction: None }
+    }
+
+    /// Returns a copy with the reading direction that a file specifies.
+    pub(crate) fn with_direction(self, direction: Option<ViewingDirection>) -> Self {
+        Self { direction, ..self }
+    }
+
+    /// Returns the mark of the same document when the state of its pages is unknown.
+    pub(crate) fn without_pages(&self) -> Self {
+        Self::new(None).with_direction(self.direction)
     }
 
     /// Parses a mark. Unknown fields are ignored. Objects of other programs have no mark.
@@ -47,7 +63,8 @@ impl DocumentMark {
             _ => None,
         };
         let pages = field("state").and_then(state).zip(field("pages"));
-        Self { revision, pages: pages.map(|(is_settled, hash)| PagesMark { hash: hash.to_owned(), is_settled }) }
+        let pages = pages.map(|(is_settled, hash)| PagesMark { hash: hash.to_owned(), is_settled });
+        Self { revision, pages, direction: field("direction").and_then(ViewingDirection::parse) }
     }
 
     /// Returns `true` if the mark was written by a newer version of this program.
@@ -59,6 +76,9 @@ impl DocumentMark {
 impl fmt::Display for DocumentMark {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "1;presentation={}", self.revision)?;
+        if let Some(direction) = self.direction {
+            write!(formatter, ";direction={}", direction.as_str())?;
+        }
         let Some(PagesMark { hash, is_settled }) = &self.pages else { return Ok(()) };
         let state = if *is_settled { "current" } else { "settling" };
         write!(formatter, ";state={state};pages={hash}")
@@ -71,7 +91,8 @@ impl fmt::Display for DocumentMark {
 /// Returns an error if the store fails.
 pub(crate) async fn forget_pages(store: &dyn Store, manifest: Key, cache_control: &str) -> Result<(), StoreError> {
     let Some(stored) = store.get(&manifest).await? else { return Ok(()) };
-    if DocumentMark::read(stored.mark.as_deref()).pages.is_none() {
+    let mark = DocumentMark::read(stored.mark.as_deref());
+    if mark.pages.is_none() {
         return Ok(());
     }
     let object = Object {
@@ -80,7 +101,7 @@ pub(crate) async fn forget_pages(store: &dyn Store, manifest: Key, cache_control
         content_encoding: None,
         content_type: PresentationVersion::default().content_type(),
         cache_control: cache_control.into(),
-        mark: Some(DocumentMark::new(None).to_string().into()),
+        mark: Some(mark.without_pages().to_string().into()),
     };
     store.put(object).await.map(drop)
 }
@@ -103,11 +124,14 @@ mod tests {
 
     #[test]
     fn the_format_is_what_earlier_runs_wrote() {
+        let right_to_left = |pages| DocumentMark::new(pages).with_direction(Some(ViewingDirection::RightToLeft));
         let pages = |is_settled| Some(PagesMark { hash: "0f".to_owned(), is_settled });
         for (mark, text) in [
             (DocumentMark::new(None), "1;presentation=1"),
             (DocumentMark::new(pages(false)), "1;presentation=1;state=settling;pages=0f"),
             (DocumentMark::new(pages(true)), "1;presentation=1;state=current;pages=0f"),
+            (right_to_left(None), "1;presentation=1;direction=right-to-left"),
+            (right_to_left(pages(true)), "1;presentation=1;direction=right-to-left;state=current;pages=0f"),
         ] {
             assert_eq!(mark.to_string(), text);
             assert_eq!(DocumentMark::read(Some(text)), mark);

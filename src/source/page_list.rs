@@ -3,7 +3,7 @@
 use super::error::Refusal;
 use super::input::Input;
 use super::{Opened, ReadOptions};
-use crate::iiif::RangePath;
+use crate::iiif::{RangePath, ViewingDirection};
 
 /// The pages of a file, found once. Any page can then be opened without reading the others.
 pub(super) trait PageList: Send + Sync {
@@ -16,6 +16,11 @@ pub(super) trait PageList: Send + Sync {
     /// Returns the table of contents entries that start on a page, counting from 1.
     fn ranges(&self, _page: u32) -> &[RangePath] {
         &[]
+    }
+
+    /// Returns the direction in which the pages are read, if the file specifies one other than left to right.
+    fn viewing_direction(&self) -> Option<ViewingDirection> {
+        None
     }
 
     /// Opens a page, counting from 1, and reads its header.

@@ -4,7 +4,7 @@ use super::format::Format;
 use super::input::Input;
 use super::page_list::PageList;
 use super::{ReadOptions, ResolvedSource, Source, SourceError, open_input, recognize};
-use crate::iiif::RangePath;
+use crate::iiif::{RangePath, ViewingDirection};
 use std::num::NonZeroUsize;
 
 /// An open file and its pages. Formats without pages count as one page.
@@ -52,6 +52,11 @@ impl PagedFile {
     /// Returns the table of contents entries that start on a page, counting from 1.
     pub(crate) fn ranges(&self, page: u32) -> &[RangePath] {
         self.pages.as_ref().map_or(&[], |pages| pages.ranges(page))
+    }
+
+    /// Returns the direction in which the pages are read, if the file specifies one other than left to right.
+    pub(crate) fn viewing_direction(&self) -> Option<ViewingDirection> {
+        self.pages.as_ref()?.viewing_direction()
     }
 
     /// Opens a page, counting from 1. Errors name the page if there are several.

@@ -135,3 +135,66 @@ fn an_outline_becomes_a_table_of_contents_that_later_runs_keep() {
     let labels: Vec<&Value> = older["structures"].as_array().expect("ranges").iter().map(|it| &it["label"]).collect();
     assert!(labels.ends_with(&[&Value::from("Part 1"), &Value::from("Über"), &Value::from("Part 2")]), "{labels:?}");
 }
+
+/// Creates a file with two pages that are read from right to left.
+fn right_to_left_book(folder: &Path) -> PathBuf {
+    let mut pdf = Pdf::default();
+    pdf.add("<</Direction/R2L>>");
+    let page = Page::drawing("", "1 0 0 rg 0 0 99 99 re f");
+    file(folder, "book.pdf", &document(pdf, &[page.clone(), page], "/ViewerPreferences 1 0 R"))
+}
+
+#[test]
+fn the_reading_direction_of_a_file_becomes_that_of_its_manifest_and_stays() {
+    let folder = TempDir::new().expect("a folder");
+    let input = right_to_left_book(folder.path());
+    let direction = || json(folder.path(), "manifests/book.json")["viewingDirection"].clone();
+    let manifest = || fs::read(folder.path().join("out/manifests/book.json")).expect("a manifest");
+    publish(folder.path(), &["--pdf-dpi=72"], &input);
+    assert_eq!(direction(), "right-to-left");
+    let before = manifest();
+    let again = publish(folder.path(), &["--pdf-dpi=72", "--verbose"], &input);
+    assert_eq!((manifest(), again.matches(": unchanged").count()), (before.clone(), 2), "{again}");
+    // Neither run opens the file.
+    run(folder.path(), &["ingest", "--types=pdf", "--pdf-dpi=72", "--presentation=3,2", "--site"], &input);
+    assert_eq!(manifest(), before);
+    let older = json(folder.path(), "presentation/2/manifests/book.json");
+    assert_eq!(older["viewingDirection"], "right-to-left");
+    // Another image that takes the place of a page invalidates what is known about the pages, but not this.
+    let single = ["publish", "--pages=2", "--id=book/2", "--pdf-dpi=50"];
+    run(folder.path(), &single, &input);
+    let mark = fs::read_to_string(folder.path().join("out/manifests/.book.json.mark")).expect("a mark");
+    assert!(mark.contains(";direction=right-to-left") && !mark.contains(";pages="), "{mark}");
+    run(folder.path(), &["ingest", "--types=pdf", "--pages=all", "--manifests-only"], &input);
+    assert_eq!(direction(), "right-to-left");
+}
+
+#[test]
+fn a_table_decides_about_the_reading_direction() {
+    let folder = TempDir::new().expect("a folder");
+    right_to_left_book(folder.path());
+    let ingest = |table: &str| {
+        let table = file(folder.path(), "books.csv", table.as_bytes());
+        let table = format!("--table={}", table.display());
+        let mut command = program();
+        command.args(["ingest", "--pdf-dpi=72", "--pages=all", "--verbose", "--public-url=https://example.org/iiif"]);
+        let output = command.arg(table).arg("--output").arg(folder.path().join("out")).output().expect("built");
+        let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(0), "{stderr}");
+        (json(folder.path(), "manifests/book.json")["viewingDirection"].clone(), stderr)
+    };
+    for (number, (table, expected)) in [
+        ("source,viewingDirection\nbook.pdf,top-to-bottom\n", "top-to-bottom"),
+        ("source,label\nbook.pdf,A book\n", "right-to-left"),
+        ("source,object,label,viewingDirection\n,book,A book,left-to-right\nbook.pdf,book,,\n", "left-to-right"),
+        ("source,object,label\n,book,A book\nbook.pdf,book,\n", "right-to-left"),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let (direction, stderr) = ingest(table);
+        assert_eq!(direction, expected, "{table}{stderr}");
+        let unchanged = if number == 0 { 0 } else { 2 };
+        assert_eq!(stderr.matches(": unchanged").count(), unchanged, "{stderr}");
+    }
+}

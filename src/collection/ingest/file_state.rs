@@ -42,7 +42,8 @@ impl<'a> Ingest<'a> {
         let Some((presentation, manifest)) = self.presentation.as_ref().zip(self.stored_manifest(file).await?) else {
             return Ok(None);
         };
-        let Some(stored) = presentation.stored_pages(file, &manifest.stored.body) else { return Ok(None) };
+        let stored = presentation.stored_pages(file, &manifest.stored.body, manifest.mark.direction);
+        let Some(stored) = stored else { return Ok(None) };
         let found = |stored: &StoredPage| {
             let base_uri = presentation.destination().base_uris(&stored.page.identifier).remove(0);
             let image = PublishedImage { base_uri, size: stored.size, scale: stored.scale };
@@ -90,7 +91,7 @@ impl<'a> Ingest<'a> {
         if !pages.is_settled && self.publisher.is_past_grace(stored.modified).await? {
             return Ok(None);
         }
-        Ok(presentation.stored_pages(file, &stored.body))
+        Ok(presentation.stored_pages(file, &stored.body, mark.direction))
     }
 
     /// Removes the state of a manifest unless it has this hash, because pages are about to change. Returns the new mark.
@@ -102,7 +103,7 @@ impl<'a> Ingest<'a> {
         };
         // Another run may have seen this manifest and be about to confirm its state.
         let may_be_confirmed = !pages.is_settled && self.publisher.is_past_grace(stored.modified).await?;
-        let without = DocumentMark::new(None);
+        let without = mark.without_pages();
         loop {
             manifests::put(self.publisher, PresentationVersion::V3, key.clone(), stored.body, &without).await?;
             if !may_be_confirmed {

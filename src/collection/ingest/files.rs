@@ -186,6 +186,7 @@ impl<'a> Ingest<'a> {
         }
         let input = file.source.to_string();
         let numbers = selection.of(pages).map_err(|page| SourceError::NoSuchPage { input, page, pages })?;
+        let file = &Page { viewing_direction: opened.viewing_direction(), ..file.clone() };
         let page = |number| file.page_of_file(number, opened.label(number), opened.ranges(number));
         let pages: Vec<Page> = numbers.map(page).collect::<Result<_, _>>()?;
         self.check_names(file, &pages)?;

@@ -131,7 +131,7 @@ async fn mark_to_put(
     let now = DocumentMark::read(stored.mark.as_deref());
     // If the mark isn't the one that this run has seen, another run has changed pages, and their state is unknown.
     let mark = match &object.marks {
-        Some((_, known)) if *known != Some(&now) => DocumentMark::new(None),
+        Some((mark, known)) if *known != Some(&now) => mark.without_pages(),
         _ => object.mark(),
     };
     let is_mark_outdated = object.marks.is_some() && mark != now;

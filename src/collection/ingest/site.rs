@@ -6,6 +6,7 @@ use super::summary::KnownImages;
 use super::{Ingest, IngestError, IngestEvent};
 use crate::collection::{Page, Presentation, objects};
 use crate::destination::Destination;
+use crate::publish::DocumentMark;
 use crate::site::{self, SiteBuilder, SiteCounts, SiteObject, SiteOptions, SiteWriter};
 use crate::store::Key;
 use futures::{StreamExt, TryStreamExt, stream};
@@ -76,7 +77,8 @@ impl Ingest<'_> {
         }
         let key = presentation.destination().manifest(&rows[0].object)?.key;
         let Some(stored) = self.publisher.store().get(&key).await? else { return Ok(None) };
-        Ok(Presentation::stored_site_object(&rows, &stored.body))
+        let direction = DocumentMark::read(stored.mark.as_deref()).direction;
+        Ok(Presentation::stored_site_object(&rows, &stored.body, direction))
     }
 
     /// Deletes the pages for objects that are no longer in the input.

@@ -125,8 +125,9 @@ impl<'a> KnownImages<'a> {
             ManifestState::Examined { hash, mark } => {
                 let has = |set: &HashSet<Identifier>| pages.iter().any(|page| set.contains(&page.identifier));
                 let state = PagesMark { hash: hash.clone(), is_settled: !has(&self.settling) };
-                let pages = (!has(&self.remarkable)).then_some(state);
-                Some((DocumentMark::new(pages), mark.as_ref()))
+                let state = (!has(&self.remarkable)).then_some(state);
+                let direction = pages.first().and_then(|page| page.viewing_direction);
+                Some((DocumentMark::new(state).with_direction(direction), mark.as_ref()))
             }
         }
     }

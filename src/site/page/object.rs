@@ -110,7 +110,7 @@ impl Pages {
         let references = References::new(description, language);
         let layout = self.object_layout(object, &place, &title, shown, &references)?;
         let images = self.page_views(object, &place);
-        let direction = direction(description.viewing_direction);
+        let direction = description.viewing_direction.unwrap_or(ViewingDirection::LeftToRight);
         let page = ObjectPage {
             others: other_titles(&description.label, &title),
             summary: values(&description.summary, language),
@@ -123,8 +123,8 @@ impl Pages {
             cited: title.text.trim_end_matches('.').to_owned(),
             manifest: place.link(&format!("{}/{}.json", Destination::MANIFESTS, object.identifier)),
             viewer: place.link(&self.assets.viewer.path),
-            direction,
-            strip_dir: if direction == "right-to-left" { "rtl" } else { "ltr" },
+            direction: direction.as_str(),
+            strip_dir: if direction == ViewingDirection::RightToLeft { "rtl" } else { "ltr" },
             is_paged: images.len() > 1 && matches!(description.behavior, None | Some(Behavior::Paged)),
             start: if object.start < images.len() { object.start + 1 } else { 1 },
             is_small: object.images.iter().all(|image| image.size.longer_side() < SMALL_SIDE),
@@ -276,13 +276,4 @@ fn contents(object: &SiteObject, pages: &[PageView], language: &str) -> Option<C
 fn rights_of(object: &SiteObject) -> Option<Named> {
     let url = web_url(object.description.rights.as_ref()?.as_str())?;
     Some(Named { href: url.to_owned(), name: rights::name(url) })
-}
-
-fn direction(direction: Option<ViewingDirection>) -> &'static str {
-    match direction {
-        None | Some(ViewingDirection::LeftToRight) => "left-to-right",
-        Some(ViewingDirection::RightToLeft) => "right-to-left",
-        Some(ViewingDirection::TopToBottom) => "top-to-bottom",
-        Some(ViewingDirection::BottomToTop) => "bottom-to-top",
-    }
 }

@@ -36,7 +36,7 @@ mod xref;
 
 use super::page_list::PageList;
 use super::{DecodeError, Input, Opened, ReadOptions, Refusal, Warning, WarningCode};
-use crate::iiif::RangePath;
+use crate::iiif::{RangePath, ViewingDirection};
 use document::Document;
 use index::Index;
 use page::Page;
@@ -59,7 +59,7 @@ pub(super) fn open(file: Input, options: ReadOptions) -> Result<Opened, Refusal>
 /// Finds a file's pages.
 pub(super) fn pages(file: &Input) -> Result<Box<dyn PageList>, Refusal> {
     let mut pages = PdfPages::read(file)?;
-    pages.read_outline(file);
+    pages.read_catalog(file);
     Ok(Box::new(pages))
 }
 
@@ -71,6 +71,8 @@ struct PdfPages {
     labels: HashMap<u32, Box<str>>,
     /// Table of contents entries by page number, counting from 1.
     ranges: HashMap<u32, Vec<RangePath>>,
+    /// Reading direction, if it isn't the default.
+    direction: Option<ViewingDirection>,
 }
 
 impl PdfPages {
@@ -89,13 +91,18 @@ impl PdfPages {
         }
         let catalog = document.dictionary(&document.index.trailer, b"Root");
         let labels = labels::read(&document, &catalog, tree.count());
-        Ok(Self { index: Arc::clone(&document.index), tree, labels, ranges: HashMap::new() })
+        Ok(Self { index: Arc::clone(&document.index), tree, labels, ranges: HashMap::new(), direction: None })
     }
 
-    fn read_outline(&mut self, file: &Input) {
+    /// Reads what's known about the file as an object: its table of contents and reading direction.
+    fn read_catalog(&mut self, file: &Input) {
         let document = Document::new(file.clone(), Arc::clone(&self.index));
         let catalog = document.dictionary(&document.index.trailer, b"Root");
         self.ranges = outline::read(&document, &catalog, &self.tree);
+        // ISO 32000-2, 12.2.
+        let preferences = document.dictionary(&catalog, b"ViewerPreferences");
+        let is_right_to_left = document.get(&preferences, b"Direction").name() == Some(b"R2L");
+        self.direction = is_right_to_left.then_some(ViewingDirection::RightToLeft);
     }
 }
 
@@ -118,6 +125,10 @@ impl PageList for PdfPages {
 
     fn ranges(&self, page: u32) -> &[RangePath] {
         self.ranges.get(&page).map_or(&[], Vec::as_slice)
+    }
+
+    fn viewing_direction(&self) -> Option<ViewingDirection> {
+        self.direction
     }
 
     fn open(&self, file: Input, page: u32, options: ReadOptions) -> Result<Opened, Refusal> {

@@ -7,6 +7,9 @@ use super::object::{Dictionary, Object};
 /// Default page box, which is US Letter as in other readers.
 const DEFAULT_BOX: [f64; 4] = [0.0, 0.0, 612.0, 792.0];
 
+/// Number of points per inch. A user space unit is one point unless the page specifies otherwise.
+pub(super) const POINTS_PER_INCH: f64 = 72.0;
+
 /// Maximum size of a page's operators in bytes. The hidden text of a newspaper page is about 1 MB.
 pub(super) const MAX_CONTENT_BYTES: u64 = 8 << 20;
 

@@ -1,10 +1,10 @@
 //! Renders pages with `hayro`.
 
 use super::document::Document;
-use super::page::Page as DocumentPage;
+use super::page::{POINTS_PER_INCH, Page as DocumentPage};
 use super::subset::{MAX_UNPACKED_BYTES, Subset};
 use super::survey;
-use crate::iiif::Size;
+use crate::iiif::{LengthUnit, PhysicalScale, Size};
 use crate::source::metadata::{FileMetadata, Metadata};
 use crate::source::samples::Samples;
 use crate::source::{Background, DecodeError, Opened, ReadOptions, Refusal, RowReader, Warning, WarningCode, resize};
@@ -49,7 +49,7 @@ const OTHER_BYTES: u64 = survey::MAX_BYTES + MAX_UNPACKED_BYTES;
 /// # Errors
 /// Returns an error if the page is too large.
 pub(super) fn open(document: Document, page: &DocumentPage, options: ReadOptions) -> Result<Opened, Refusal> {
-    let scale = f64::from(options.pdf_dpi.value()) * page.unit / 72.0;
+    let scale = f64::from(options.pdf_dpi.value()) * page.unit / POINTS_PER_INCH;
     let size = displayed_size(page, scale)?;
     let subset = Subset::new(&document, page)?;
     if subset.bytes > MAX_SUBSET_BYTES {
@@ -75,12 +75,17 @@ pub(super) fn open(document: Document, page: &DocumentPage, options: ReadOptions
         next_row: 0,
         flaws: Arc::default(),
     };
+    let metadata = FileMetadata {
+        rendered_dpi: Some(options.pdf_dpi),
+        scale: PhysicalScale::new(1.0 / f64::from(options.pdf_dpi.value()), LengthUnit::Inch),
+        ..Metadata::default().finish()
+    };
     Ok(Opened {
         size,
         samples: Samples::RGB_8,
         bits: 8,
         container: format!("PDF, rendered at {} dpi", options.pdf_dpi),
-        metadata: FileMetadata { rendered_dpi: Some(options.pdf_dpi), ..Metadata::default().finish() },
+        metadata,
         decoder_bytes,
         blocks: None,
         rows: Box::new(rows),
@@ -95,7 +100,7 @@ fn displayed_size(page: &DocumentPage, scale: f64) -> Result<Size, Refusal> {
     let (width, height) = (pixels(page.area.width()), pixels(page.area.height()));
     let (width, height) = if page.rotate.is_multiple_of(180) { (width, height) } else { (height, width) };
     if width > MAX_WIDTH {
-        let inches = page.area.width().max(page.area.height()) * page.unit / 72.0;
+        let inches = page.area.width().max(page.area.height()) * page.unit / POINTS_PER_INCH;
         let what = format!("a page {inches:.1} inches long, which would be {width} pixels wide when rendered");
         return Err(Refusal::unsupported(what, "choose a lower resolution, for example: `--pdf-dpi 100`"));
     }

@@ -8,10 +8,10 @@ use super::document::Document;
 use super::filter::{Decoded, ImageCodec};
 use super::geometry::{Matrix, Rectangle};
 use super::object::{Dictionary, Object};
-use super::page::Page;
+use super::page::{POINTS_PER_INCH, Page};
 use super::sample_rows::{MappedRows, Mapping, SampleRows};
-use crate::iiif::Size;
-use crate::source::metadata::{FileMetadata, Metadata};
+use crate::iiif::{LengthUnit, PhysicalScale, Size};
+use crate::source::metadata::{FileMetadata, Metadata, scale_of_density};
 use crate::source::samples::{Alpha, ColorModel};
 use crate::source::{Opened, ReadOptions, Refusal, RowReader, jpeg};
 use std::io::{BufReader, Cursor, Read};
@@ -45,18 +45,30 @@ pub(super) fn open(
     if !is_whole {
         return Ok(None);
     }
+    let scale = scale(page, placed.matrix, opened.size);
     let opened = match visible_area(page.area, placed.matrix, opened.size) {
         Some(area) => cropped(opened, area),
         None => opened,
     };
     let mut metadata = opened.metadata;
     metadata.orientation = placed.matrix.orientation(page.rotate);
+    metadata.scale = scale;
     Ok(Some(Opened { metadata, container: format!("PDF, {}", opened.container), ..opened }))
 }
 
 fn is_distorted(Matrix([a, b, c, d, ..]): Matrix, size: Size) -> bool {
     let (width, height) = (a.hypot(b) / f64::from(size.width()), c.hypot(d) / f64::from(size.height()));
     (width / height - 1.0).abs() > MAX_DISTORTION
+}
+
+/// Returns the physical size of the image's pixels. Programs that don't know it draw images at 72 or 96 pixels per inch,
+/// so these densities are ignored, as in other formats.
+fn scale(page: &Page, Matrix([a, b, c, d, ..]): Matrix, size: Size) -> Option<PhysicalScale> {
+    let per_inch = |pixels: u32, units: f64| f64::from(pixels) * POINTS_PER_INCH / (units * page.unit);
+    let (x, y) = (per_inch(size.width(), a.hypot(b)), per_inch(size.height(), c.hypot(d)));
+    // Most programs round page sizes, so use the mean of both directions. Pixels that aren't square were excluded.
+    let mean = (x * y).sqrt();
+    scale_of_density((mean, mean), LengthUnit::Inch)
 }
 
 /// Returns the part of the image that's inside the page, or `None` if the whole image is.

@@ -52,6 +52,18 @@ fn large_units_and_the_background_count() {
 }
 
 #[test]
+fn rendered_pages_have_the_size_of_the_page() {
+    let scale = |entries: &str, options| {
+        let (header, _) = render(Page::drawing("", SQUARE).with(entries), options);
+        header.scale.map(|scale| scale.to_string())
+    };
+    assert_eq!(scale("", dpi(100)).as_deref(), Some("0.01in"));
+    assert_eq!(scale("/UserUnit 2/Rotate 90", dpi(50)).as_deref(), Some("0.02in"), "there are more pixels instead");
+    // Unlike in a file, this isn't a default that says nothing.
+    assert_eq!(scale("", dpi(72)).as_deref(), Some("0.0138889in"));
+}
+
+#[test]
 fn text_without_its_font_is_shown_unless_it_is_invisible() {
     let fonts = format!("/Font<</F1 {FONT}>>");
     let black = |mode: u32| {

@@ -210,6 +210,43 @@ fn crop_boxes_cut_the_image() {
     assert_eq!(codes(&header), ["pages-ignored"]);
 }
 
+/// Returns the physical size of the pixels of an image of this size. The page is 360 x 240 points large.
+fn scale(size: (u32, u32), draw: &str, entries: &str) -> Option<String> {
+    let mut pdf = Pdf::default();
+    let entry = "/ColorSpace/DeviceGray/BitsPerComponent 8/Filter/FlateDecode";
+    let image = pdf.image(size, entry, &deflated(&vec![0; (size.0 * size.1) as usize]));
+    let page = Page::showing(image, &format!("q {draw} cm /Im0 Do Q")).with(entries);
+    let (header, _) = read(&document(pdf, &[page], ""));
+    assert!(!header.description.contains("rendered"), "{draw} {entries}");
+    header.scale.map(|scale| scale.to_string())
+}
+
+#[test]
+fn the_page_gives_the_physical_size_of_its_image() {
+    let fill = "360 0 0 240 0 0";
+    for (size, draw, entries, expected) in [
+        // 60 pixels per inch.
+        ((300, 200), fill, "", "0.0166667in"),
+        ((300, 200), fill, "/UserUnit 2", "0.0333333in"),
+        ((300, 200), fill, "/Rotate 90", "0.0166667in"),
+        ((200, 300), "0 240 -360 0 360 0", "", "0.0166667in"),
+        ((300, 200), fill, "/CropBox[0 0 180 240]", "0.0166667in"),
+        ((300, 200), "-720 0 0 480 720 0", "/CropBox[100 0 460 240]/MediaBox[0 0 720 480]", "0.0333333in"),
+        // Page sizes are rounded.
+        ((302, 200), fill, "", "0.0166114in"),
+    ] {
+        assert_eq!(scale(size, draw, entries).as_deref(), Some(expected), "{size:?} {draw} {entries}");
+    }
+}
+
+#[test]
+fn densities_that_programs_use_by_default_are_no_physical_size() {
+    let fill = "360 0 0 240 0 0";
+    for (size, entries) in [((360, 240), ""), ((480, 320), ""), ((720, 480), "/UserUnit 2"), ((15, 10), "")] {
+        assert_eq!(scale(size, fill, entries), None, "{size:?} {entries}");
+    }
+}
+
 #[test]
 fn ink_and_profiles_are_converted() {
     let ink: Vec<u8> = gray().iter().flat_map(|sample| [0, 0, 0, *sample]).collect();
