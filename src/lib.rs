@@ -65,6 +65,7 @@
 //! | `web` | sources on web servers, and [`verify`]; with `s3`, also [`bucket`] |
 //! | `webp` | WebP sources and tiles |
 //! | `cli` (default) | everything above, plus the command-line program's dependencies |
+//! | `openjpeg` | High-Throughput JPEG 2000 sources, and large JPEG 2000 sources without tiles in less memory; needs C, and isn't part of `cli` |
 //!
 //! If an operation needs a disabled feature, it fails with an error that names the feature. When using this crate as a
 //! library, set `default-features = false` to avoid building the command line.
@@ -88,12 +89,12 @@
 //! | [`iiif`] | the specification as pure code | `std`, `serde` |
 //! | `pixel` | data passed between the blocking stages | `iiif` |
 //! | [`location`] | image locations: a file, an object in a bucket, or a web address | none of the others |
-//! | `libjpeg`, `libwebp` | safe wrappers for C libraries; the only `unsafe` code in the library | `iiif`, `pixel` |
+//! | `libjpeg`, `libwebp`, `openjpeg` | safe wrappers for C libraries; the only `unsafe` code in the library | `iiif`, `pixel` |
 //! | [`error`] | error formatting | none of the others |
 //! | `http` | the only HTTP client and the only retry policy | none of the others |
 //! | `limiter` | permits that limit both a number of items and their total size | none of the others |
 //! | `workers` | the threads that decode, convert colors and encode | none of the others |
-//! | [`source`] | turns local and remote files into rows | `iiif`, `pixel`, `libjpeg`, `libwebp`, `workers` |
+//! | [`source`] | turns local and remote files into rows | `iiif`, `pixel`, `libjpeg`, `libwebp`, `openjpeg`, `workers` |
 //! | `pyramid` | turns rows into strips for every level | `iiif`, `pixel` |
 //! | `encode` | turns pixels into bytes | `iiif`, `pixel`, `libjpeg`, `libwebp` |
 //! | [`store`] | object storage; deals with keys and bytes, never images | `limiter` |
@@ -137,6 +138,8 @@ pub mod internals {
     pub use crate::source::Source;
 }
 pub mod location;
+#[cfg(feature = "openjpeg")]
+mod openjpeg;
 mod pixel;
 pub mod publish;
 mod pyramid;

@@ -9,13 +9,14 @@ readonly COMMAND_LINE='clap|clap_complete|clap_mangen|console|deunicode|indicati
 readonly SDK='aws-(config|runtime|sdk-[a-z0-9]*|smithy-[a-z0-9-]*|types)'
 
 main() {
-  local sets=('' 'jp2,webp' pdf 'serve,spreadsheets,web' s3)
+  local sets=('' 'jp2,webp' openjpeg pdf 'serve,spreadsheets,web' s3)
   if [[ ${1:-} == --each ]]; then sets+=(avif jp2 jxl psd serve spreadsheets web webp); fi
   for features in "${sets[@]}"; do
     builds "$features"
   done
   cargo check --quiet --lib --all-features 2>&1 | none "warnings with all features"
   cargo test --quiet --lib --no-default-features feature
+  cargo test --quiet --lib --no-default-features --features openjpeg jp2
   lacks s3 "$COMMAND_LINE|reqwest|hayro|hayro-jpeg2000"
   lacks jp2,pdf,spreadsheets,web,webp "$COMMAND_LINE|$SDK"
   # `hyper` itself is the client of the SDK and of `web`; the server is a feature of it.

@@ -39,7 +39,7 @@ impl Input {
     }
 
     /// Returns the section with this offset and length, truncated to the available bytes.
-    #[cfg(feature = "pdf")]
+    #[cfg(any(feature = "openjpeg", feature = "pdf"))]
     pub(super) fn part(&self, offset: u64, length: u64) -> Self {
         let offset = offset.min(self.length);
         let length = length.min(self.length - offset);

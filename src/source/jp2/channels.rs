@@ -30,6 +30,9 @@ pub(super) struct Channels {
     pub(super) head: Vec<u8>,
     /// Number of channels that come from a palette.
     pub(super) from_palette: usize,
+    /// The channels are the components as they are, without a palette or sYCC.
+    #[cfg(feature = "openjpeg")]
+    pub(super) are_components: bool,
 }
 
 /// A file's color model, and the enumerated color space that the decoder converts from.
@@ -59,6 +62,8 @@ impl Channels {
             bits,
             head: head(colors.number, header.palette.as_deref(), header.mapping.as_deref()),
             from_palette: if header.palette.is_some() { channel_bits.len() } else { 0 },
+            #[cfg(feature = "openjpeg")]
+            are_components: header.palette.is_none() && colors.number != SYCC,
         })
     }
 }

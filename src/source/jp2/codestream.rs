@@ -2,7 +2,7 @@
 
 use super::Refusal;
 use super::bytes::{Cursor, long};
-use super::coding::{Codings, high_throughput, progression_changes};
+use super::coding::{Codings, check_high_throughput, progression_changes};
 use super::markers::{
     CAPABILITIES, CODING_COMPONENT, CODING_DEFAULT, COMMENT, CORRESPONDING_PROFILE, PACKED_HEADERS_MAIN,
     PACKET_LENGTHS_MAIN, PROGRESSION_CHANGES, QUANTIZATION_COMPONENT, QUANTIZATION_DEFAULT, REGION_OF_INTEREST,
@@ -93,7 +93,9 @@ impl Header {
             PROGRESSION_CHANGES => self.changes += u32::from(progression_changes(segment)),
             PACKED_HEADERS_MAIN => self.has_packed_headers = true,
             CAPABILITIES if long(segment, 0).is_some_and(|parts| parts & PART_15 != 0) => {
-                return Err(high_throughput());
+                check_high_throughput()?;
+                // The decoder doesn't need it.
+                return Ok(());
             }
             // These refer to segments that are omitted here or that decoders don't need.
             CAPABILITIES | TILE_PART_LENGTHS | PACKET_LENGTHS_MAIN | CORRESPONDING_PROFILE | REGISTRATION | COMMENT => {

@@ -25,6 +25,8 @@ const HAS_PRECINCTS: u8 = 1;
 const ENDS_PASSES: u8 = 0x01 | 0x04;
 /// Code block style flag for part 15.
 const HIGH_THROUGHPUT: u8 = 0x40;
+/// Code block style flag for blocks of both parts in the same image.
+const MIXED: u8 = 0x80;
 /// Transformation value for the 5/3 wavelet.
 const REVERSIBLE: u8 = 1;
 /// Maximum number of wavelet levels in the standard.
@@ -41,6 +43,7 @@ pub(super) struct Coding {
     ends_passes: bool,
     is_reversible: bool,
     is_high_throughput: bool,
+    is_mixed: bool,
 }
 
 impl Coding {
@@ -69,6 +72,7 @@ impl Coding {
             ends_passes: block_style & ENDS_PASSES != 0,
             is_reversible: *transformation == REVERSIBLE,
             is_high_throughput: block_style & HIGH_THROUGHPUT != 0,
+            is_mixed: block_style & MIXED != 0,
         })
     }
 
@@ -87,6 +91,14 @@ impl Coding {
             of_precincts.saturating_add(of_blocks)
         };
         (0..=self.levels).map(resolution).fold(0, u64::saturating_add)
+    }
+
+    /// Returns an upper bound for the number of packets per layer, of one component with this many samples. OpenJPEG
+    /// counts as many precincts at each resolution as there are at the one with the most.
+    #[cfg(feature = "openjpeg")]
+    pub(super) fn packets(&self, (width, height): (u32, u32)) -> u64 {
+        let precincts = (0..=self.levels).map(|resolution| self.counts(resolution, width, height).1);
+        precincts.max().unwrap_or(0).saturating_mul(u64::from(self.levels) + 1)
     }
 
     /// Returns upper bounds for a resolution: its sub-bands, its precincts, and the code blocks in each sub-band (B.5
@@ -127,8 +139,13 @@ impl Codings {
             _ => Coding::from_component(segment).map(|coding| (coding, self.layers)),
         };
         let (coding, layers) = read.ok_or_else(|| Refusal::Decode("its coding style is damaged".into()))?;
+        if coding.is_mixed {
+            return Err(Refusal::Unsupported(
+                "a JPEG 2000 image with code blocks of both part 1 and part 15".to_owned(),
+            ));
+        }
         if coding.is_high_throughput {
-            return Err(high_throughput());
+            check_high_throughput()?;
         }
         self.layers = self.layers.max(layers);
         if !self.all.contains(&coding) {
@@ -140,14 +157,34 @@ impl Codings {
         Ok(())
     }
 
+    /// Returns `true` if any component is coded as High-Throughput JPEG 2000.
+    #[cfg(feature = "openjpeg")]
+    pub(super) fn are_high_throughput(&self) -> bool {
+        self.all.iter().any(|coding| coding.is_high_throughput)
+    }
+
+    /// Returns the maximum height of a code block in samples.
+    #[cfg(feature = "openjpeg")]
+    pub(super) fn max_block_height(&self) -> u32 {
+        self.all.iter().map(|coding| 1 << coding.block.1).max().unwrap_or(0)
+    }
+
+    /// Returns the maximum number of wavelet levels.
+    #[cfg(feature = "openjpeg")]
+    pub(super) fn max_levels(&self) -> u8 {
+        self.all.iter().map(|coding| coding.levels).max().unwrap_or(0)
+    }
+
     /// Returns `true` if every wavelet is reversible. The image may still be lossy if layers were dropped.
     pub(super) fn are_reversible(&self) -> bool {
         self.all.iter().all(|coding| coding.is_reversible)
     }
 }
 
-pub(super) fn high_throughput() -> Refusal {
-    Refusal::Unsupported("a High-Throughput JPEG 2000 image (Part 15)".to_owned())
+/// Fails if this build can't decode High-Throughput JPEG 2000.
+pub(super) fn check_high_throughput() -> Result<(), Refusal> {
+    let what = "High-Throughput JPEG 2000 images (Part 15)";
+    if cfg!(feature = "openjpeg") { Ok(()) } else { Err(Refusal::Disabled { what, feature: "openjpeg" }) }
 }
 
 /// Returns the number of POC entries in an image with fewer than 257 components (A.6.6).

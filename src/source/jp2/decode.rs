@@ -1,10 +1,10 @@
-//! Decodes a single piece using `hayro-jpeg2000`.
+//! Decodes a single piece using `hayro-jpeg2000`, or OpenJPEG for High-Throughput JPEG 2000.
 
 use super::DecodeError;
 use super::channels::Channels;
 use crate::source::resize;
 use crate::source::samples::Depth;
-use hayro_jpeg2000::{ComponentData, DecodeSettings, DecoderContext, Image};
+use hayro_jpeg2000::{DecodeSettings, DecoderContext, Image};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// Decodes a file whose width and height must match `pixels`. Replaces the contents of `samples`.
@@ -40,13 +40,12 @@ fn decode_unguarded(
     for (sample, channel) in channels.order.iter().enumerate() {
         let component = decoded.components().get(*channel).filter(|it| it.samples().len() == count);
         let component = component.ok_or("it has fewer components than its color space needs")?;
-        let first = sample * channels.samples.sample_bytes();
-        write(component, &mut samples[first..], channels);
+        write(component.samples().iter().copied(), component.bit_depth(), sample, samples, channels);
     }
     Ok(())
 }
 
-/// Writes a component to its position in each pixel. Clamps values that lossy compression pushed below black or above
+/// Writes a component to its position in each pixel, which is that of the given sample. Clamps values that lossy compression pushed below black or above
 /// white.
 #[expect(
     clippy::cast_possible_truncation,
@@ -54,10 +53,17 @@ fn decode_unguarded(
     clippy::cast_sign_loss,
     reason = "these casts saturate"
 )]
-fn write(component: &ComponentData, samples: &mut [u8], channels: &Channels) {
-    let pixels = samples.chunks_mut(channels.samples.pixel_bytes()).zip(component.samples());
+pub(super) fn write(
+    component: impl Iterator<Item = f32>,
+    bits: u8,
+    sample: usize,
+    samples: &mut [u8],
+    channels: &Channels,
+) {
+    let first = sample * channels.samples.sample_bytes();
+    let pixels = samples[first..].chunks_mut(channels.samples.pixel_bytes()).zip(component);
     // Exact up to 24 bits, and close enough beyond that.
-    let max = ((1_u64 << component.bit_depth()) - 1) as f32;
+    let max = ((1_u64 << bits) - 1) as f32;
     match channels.samples.depth {
         Depth::Eight => {
             let scale = f32::from(u8::MAX) / max;
@@ -65,7 +71,7 @@ fn write(component: &ComponentData, samples: &mut [u8], channels: &Channels) {
         }
         Depth::Sixteen => {
             let scale = f32::from(u16::MAX) / max;
-            let scaled = |sample: &f32| ((sample * scale + 0.5) as u16).to_ne_bytes();
+            let scaled = |sample: f32| ((sample * scale + 0.5) as u16).to_ne_bytes();
             pixels.for_each(|(pixel, sample)| pixel[..2].copy_from_slice(&scaled(sample)));
         }
     }

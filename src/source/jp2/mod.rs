@@ -1,12 +1,16 @@
-//! JPEG 2000 (ISO/IEC 15444-1): JP2 files and raw codestreams, decoded with `hayro-jpeg2000`.
+//! JPEG 2000 (ISO/IEC 15444-1): JP2 files and raw codestreams, decoded with `hayro-jpeg2000`, or with OpenJPEG if that is
+//! enabled and better.
 //!
 //! ```text
 //! boxes, codestream: headers -> pieces: one file per tile -> decode: samples -> rows
+//!                            -> bands: one file for the whole image -> rows
 //! ```
 //!
-//! The decoder only accepts complete files in memory and returns complete images. To get around that, this module cuts
+//! `hayro-jpeg2000` only accepts complete files in memory and returns complete images. To get around that, this module cuts
 //! out each tile as a separate file and decodes the tiles one at a time.
 
+#[cfg(feature = "openjpeg")]
+mod bands;
 mod boxes;
 mod bytes;
 mod channels;
@@ -16,18 +20,21 @@ mod decode;
 mod markers;
 mod memory;
 mod pieces;
+#[cfg(feature = "openjpeg")]
+mod planes;
 mod rows;
 mod size;
 mod tile_parts;
 
 use super::metadata::Metadata;
-use super::{DecodeError, Input, Opened, ReadOptions, Refusal, WarningCode};
+use super::{DecodeError, Input, Opened, ReadOptions, Refusal, RowReader, WarningCode};
 use crate::iiif::Size;
 use channels::Channels;
 use codestream::Codestream;
 use pieces::Pieces;
 use rows::PieceRows;
 use std::io::BufReader;
+use std::num::NonZeroUsize;
 
 /// Buffer size for headers, which are small and far apart.
 const BUFFER_BYTES: usize = 512;
@@ -36,17 +43,20 @@ pub(super) fn open(file: Input, options: ReadOptions) -> Result<Opened, Refusal>
     let threads = options.threads;
     let mut metadata = Metadata::default();
     let (pieces, size) = pieces_of(&file, &mut metadata)?;
-    let channels = &pieces.channels;
-    Ok(Opened {
-        size,
-        samples: channels.samples,
-        bits: channels.bits,
-        container: describe(&pieces.codestream),
-        metadata: metadata.finish(),
-        decoder_bytes: pieces.bytes(size, threads.get().min(pieces.columns() as usize)),
-        blocks: None,
-        rows: Box::new(PieceRows::new(file, pieces, threads)),
-    })
+    let (samples, bits) = (pieces.channels.samples, pieces.channels.bits);
+    let (container, metadata) = (describe(&pieces.codestream), metadata.finish());
+    let (decoder_bytes, rows) = reader(file, pieces, size, threads);
+    Ok(Opened { size, samples, bits, container, metadata, decoder_bytes, blocks: None, rows })
+}
+
+/// Returns the reader of an image's rows, and the memory that it needs in bytes.
+fn reader(file: Input, pieces: Pieces, size: Size, threads: NonZeroUsize) -> (u64, Box<dyn RowReader>) {
+    #[cfg(feature = "openjpeg")]
+    if bands::are_suitable(&pieces) {
+        return (pieces.band_bytes(), Box::new(bands::BandRows::new(file, pieces)));
+    }
+    let bytes = pieces.bytes(size, threads.get().min(pieces.columns() as usize));
+    (bytes, Box::new(PieceRows::new(file, pieces, threads)))
 }
 
 /// Reads the headers. Returns the pieces to decode and the image size.
@@ -60,7 +70,13 @@ fn pieces_of(file: &Input, metadata: &mut Metadata) -> Result<(Pieces, Size), Re
     }
     let channels = Channels::new(boxes.header, &codestream.grid, metadata)?;
     let (width, height) = codestream.grid.pixels(codestream.grid.image);
-    Ok((Pieces::new(codestream, channels), Size::new(width, height)?))
+    let pieces = Pieces::new(codestream, channels);
+    #[cfg(feature = "openjpeg")]
+    if pieces.codestream.codings.are_high_throughput() && !pieces.has_direct_samples() {
+        let what = "a High-Throughput JPEG 2000 image with a palette, sYCC or components of different sizes";
+        return Err(Refusal::Unsupported(what.to_owned()));
+    }
+    Ok((pieces, Size::new(width, height)?))
 }
 
 fn describe(codestream: &Codestream) -> String {

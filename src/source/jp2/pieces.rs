@@ -10,6 +10,8 @@ use super::codestream::Codestream;
 use super::size::{Grid, Rectangle};
 use super::tile_parts::TilePart;
 use crate::source::{Input, resize};
+#[cfg(feature = "openjpeg")]
+use std::io::{self, Cursor, Read};
 
 /// Byte offsets of the tile index and the length within a tile-part.
 const TILE_NUMBER: usize = 4;
@@ -58,7 +60,7 @@ impl Pieces {
         if self.is_split { self.grid().columns() } else { 1 }
     }
 
-    fn rectangle(&self, position: PiecePosition) -> Rectangle {
+    pub(super) fn rectangle(&self, position: PiecePosition) -> Rectangle {
         if self.is_split { self.grid().tile(position.column, position.row) } else { self.grid().image }
     }
 
@@ -103,6 +105,33 @@ impl Pieces {
         max + self.codestream.segments.len() as u64 + self.channels.head.len() as u64
     }
 
+    /// Returns `true` if the components are the samples of each pixel as they are.
+    #[cfg(feature = "openjpeg")]
+    pub(super) fn has_direct_samples(&self) -> bool {
+        self.channels.are_components && self.grid().has_equal_components()
+    }
+
+    /// Returns a reader for the codestream of an image that isn't split, and its length. Unlike a piece, it isn't kept in
+    /// memory.
+    #[cfg(feature = "openjpeg")]
+    pub(super) fn codestream_reader(&self, file: &Input) -> (CodestreamReader, u64) {
+        let mut head = START_OF_CODESTREAM.to_vec();
+        head.extend(self.grid().encode(self.grid().image, false));
+        head.extend(&self.codestream.segments);
+        let parts = self.codestream.parts.all.clone();
+        let data: u64 = parts.iter().map(|part| u64::from(part.bytes)).sum();
+        let length = data + (head.len() + END_OF_CODESTREAM.len()) as u64;
+        let (file, ended) = (file.clone(), false);
+        let reader = CodestreamReader {
+            data: file.part(0, 0),
+            file,
+            changed: Cursor::new(head),
+            parts: parts.into_iter(),
+            ended,
+        };
+        (reader, length)
+    }
+
     /// Reads a piece and converts it to a complete file.
     pub(super) fn read(&self, position: PiecePosition, file: &Input) -> Result<Vec<u8>, DecodeError> {
         // The decoder's file consists of the boxes that define the components, SIZ with the tile's rectangle as the
@@ -136,6 +165,53 @@ impl Pieces {
         // The decoder doesn't support an unspecified length.
         length[..4].copy_from_slice(&part.bytes.to_be_bytes());
         Ok(())
+    }
+}
+
+/// Reads a codestream from its parts in a file.
+#[cfg(feature = "openjpeg")]
+pub(super) struct CodestreamReader {
+    file: Input,
+    /// Bytes that come next, and aren't the same as in the file.
+    changed: Cursor<Vec<u8>>,
+    /// Section of the file that follows them.
+    data: Input,
+    parts: std::vec::IntoIter<TilePart>,
+    ended: bool,
+}
+
+#[cfg(feature = "openjpeg")]
+impl CodestreamReader {
+    /// Moves to the next tile-part or the end marker. Returns `false` if there is nothing left.
+    fn next(&mut self) -> io::Result<bool> {
+        let Some(part) = self.parts.next() else {
+            self.changed = Cursor::new(END_OF_CODESTREAM.to_vec());
+            return Ok(!std::mem::replace(&mut self.ended, true));
+        };
+        let mut start = vec![0; LENGTH + 4];
+        self.file.read_exact_at(part.offset, &mut start)?;
+        start[LENGTH..].copy_from_slice(&part.bytes.to_be_bytes());
+        let known = start.len() as u64;
+        self.data = self.file.part(part.offset + known, u64::from(part.bytes) - known);
+        self.changed = Cursor::new(start);
+        Ok(true)
+    }
+}
+
+#[cfg(feature = "openjpeg")]
+impl Read for CodestreamReader {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        loop {
+            for source in [&mut self.changed as &mut dyn Read, &mut self.data] {
+                match source.read(into)? {
+                    0 => {}
+                    count => return Ok(count),
+                }
+            }
+            if into.is_empty() || !self.next()? {
+                return Ok(0);
+            }
+        }
     }
 }
 

@@ -2,7 +2,10 @@
 
 use super::DecodeError;
 use super::decode::decode;
+use super::memory::check_memory;
 use super::pieces::{PiecePosition, Pieces};
+#[cfg(feature = "openjpeg")]
+use super::planes::decode_high_throughput;
 use crate::source::{Input, RowReader};
 use crate::workers;
 use std::num::NonZeroUsize;
@@ -35,6 +38,10 @@ impl PieceRows {
         let positions = (0..).map(|column| PiecePosition { column, row });
         workers::share(positions.zip(decoded).collect(), |(position, samples)| {
             let bytes = pieces.read(position, file)?;
+            #[cfg(feature = "openjpeg")]
+            if pieces.codestream.codings.are_high_throughput() {
+                return decode_high_throughput(bytes, pieces, position, samples);
+            }
             decode(&bytes, pieces.pixels(position), &pieces.channels, samples)
         })?;
         (self.height, self.delivered, self.next_row) = (height as usize, 0, row + 1);
@@ -59,16 +66,6 @@ impl RowReader for PieceRows {
         }
         Ok(())
     }
-}
-
-/// Fails if the machine can't provide the memory, because the decoder would otherwise abort the program.
-fn check_memory(bytes: u64) -> Result<(), DecodeError> {
-    let not_there = || format!("decoding it needs {bytes} bytes of memory, which are not available");
-    let bytes = usize::try_from(bytes).map_err(|_| not_there())?;
-    // The memory is freed again right away. This only checks whether the system would grant it. Linux usually grants
-    // more than it has, so this catches absurd sizes and process limits, and the run's memory budget takes care of
-    // the rest.
-    Vec::<u8>::new().try_reserve_exact(bytes).map_err(|_| not_there().into())
 }
 
 #[cfg(test)]

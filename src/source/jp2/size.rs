@@ -15,10 +15,10 @@ const MAX_COORDINATE: u32 = 1 << 31;
 /// A rectangle on the reference grid. `right` and `bottom` are exclusive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Rectangle {
-    left: u32,
-    top: u32,
-    right: u32,
-    bottom: u32,
+    pub(super) left: u32,
+    pub(super) top: u32,
+    pub(super) right: u32,
+    pub(super) bottom: u32,
 }
 
 /// A component's sample format and subsampling. `x_step` and `y_step` are the number of grid points per sample.
@@ -118,6 +118,22 @@ impl Grid {
         let steps = |it: &Component| (u32::from(it.x_step), u32::from(it.y_step));
         let first = self.components.first().map_or((1, 1), steps);
         if self.components.iter().all(|it| steps(it) == first) { first } else { (1, 1) }
+    }
+
+    /// Returns the part of the image with these rows of pixels.
+    #[cfg(feature = "openjpeg")]
+    pub(super) fn band(&self, rows: std::ops::Range<u32>) -> Rectangle {
+        let (_, step) = self.pixel();
+        let (Rectangle { top, bottom, .. }, first) = (self.image, self.image.top.div_ceil(step));
+        let at = |row: u32| (first + row).saturating_mul(step).clamp(top, bottom);
+        Rectangle { top: if rows.start == 0 { top } else { at(rows.start) }, bottom: at(rows.end), ..self.image }
+    }
+
+    /// Returns `true` if all components have the same size.
+    #[cfg(feature = "openjpeg")]
+    pub(super) fn has_equal_components(&self) -> bool {
+        let steps = |it: &Component| (it.x_step, it.y_step);
+        self.components.iter().all(|it| steps(it) == steps(&self.components[0]))
     }
 
     /// Returns the width and height of a rectangle in pixels.
