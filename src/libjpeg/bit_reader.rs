@@ -88,7 +88,6 @@ impl ScanBytes {
     pub(super) fn read<T>(&mut self, read: impl FnOnce(&mut BitReader<'_>) -> T) -> Option<T> {
         let mut reader = BitReader { bytes: &self.bytes, next: self.byte_position(), bits: 0, count: 0 };
         reader.refill();
-        #[expect(clippy::cast_possible_truncation, reason = "less than eight")]
         reader.skip((self.position % 8) as u32);
         let value = read(&mut reader);
         self.position = reader.next as u64 * 8 - u64::from(reader.count);

@@ -1,7 +1,7 @@
 //! JPEG decoding, from files to rows of pixels.
 
 use super::coefficients::CoefficientBuffer;
-use super::entropy_decoder;
+use super::entropy_decoder::{self, EntropyDecoder};
 use super::state::{DecoderState, Source};
 use super::virtual_arrays;
 use super::{LibjpegError, ROWS_AT_ONCE, Result, guarded, prepare_errors, raise};
@@ -33,15 +33,6 @@ pub(crate) enum Components {
     YCbCr,
     /// Arbitrary components, returned without conversion.
     AsTheyAre,
-}
-
-/// Decoder of the Huffman codes in a file's only scan.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum EntropyDecoder {
-    Ours,
-    /// libjpeg's, which tests compare ours with.
-    #[cfg_attr(not(test), expect(dead_code, reason = "only for tests"))]
-    Libjpeg,
 }
 
 /// Decodes a JPEG row by row.
@@ -95,7 +86,8 @@ impl Decoder {
             has_ended: false,
             scans: 0,
         };
-        let state = DecoderState { info, error, source, coefficients: None, requested: 0, scan: None };
+        let state =
+            DecoderState { info, error, source, coefficients: None, requested: 0, scan: None, start_pass: None };
         let state = Box::into_raw(Box::new(state));
         let decoder = Self { state };
         // SAFETY: `state` is valid and its fields don't move; see the module documentation.
@@ -434,7 +426,7 @@ unsafe extern "C-unwind" fn init_source(_: &mut ffi::jpeg_decompress_struct) {}
 
 unsafe extern "C-unwind" fn term_source(_: &mut ffi::jpeg_decompress_struct) {}
 
-pub(super) unsafe extern "C-unwind" fn fill_input_buffer(info: &mut ffi::jpeg_decompress_struct) -> ffi::boolean {
+unsafe extern "C-unwind" fn fill_input_buffer(info: &mut ffi::jpeg_decompress_struct) -> ffi::boolean {
     // SAFETY: `src` is the first field of a `Source`, and C doesn't use it while waiting for this function.
     let source = unsafe { &mut *info.src.cast::<Source>() };
     let length = loop {

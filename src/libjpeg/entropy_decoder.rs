@@ -1,34 +1,30 @@
 //! Replaces the functions of libjpeg that read a scan.
 //!
 //! As for the encoder, libjpeg calls its entropy decoder through a struct of functions (`jpeg_entropy_decoder` in jpegint.h), once
-//! for each MCU. Ours takes two thirds of the time, and less if the file has restart markers. Everything else is left to libjpeg.
+//! for each MCU. Ours takes three quarters of the time. Everything else is left to libjpeg.
 //!
 //! libjpeg's functions warn about damaged data and continue. We treat such warnings as errors, so ours end with an error.
 
-use super::bit_reader::ScanBytes;
-use super::decoder::fill_input_buffer;
 use super::huffman::Table;
 use super::huffman_decoder::{Coefficients, DecodingTable, DecodingTables};
-use super::state::DecoderState;
-use super::{DAMAGE, LibjpegError, raise};
+use super::scan_reader::{MAX_MCU_BLOCKS, MCU_BYTES, ScanReader};
+use super::state::{DecoderState, StartPass};
+use super::{LibjpegError, raise};
 use mozjpeg_sys as ffi;
 use std::ffi::{c_int, c_uint, c_void};
 use std::mem::offset_of;
 
-/// Maximum number of blocks in an MCU (`D_MAX_BLOCKS_IN_MCU` in jpeglib.h).
-const MAX_MCU_BLOCKS: usize = 10;
-
 /// Maximum number of components in a scan, and of tables of each kind (`MAX_COMPS_IN_SCAN` and `NUM_HUFF_TBLS` in jpeglib.h).
 const MAX_COMPONENTS: usize = 4;
 
-/// Maximum number of bytes of an MCU: ten blocks of 64 codes with up to 31 bits each, and what is loaded beyond them.
-const MCU_BYTES: usize = MAX_MCU_BLOCKS * 64 * 31 / 8 + size_of::<u64>();
-
-/// First restart marker. There are eight, which are used in turn (T.81, B.2.1).
-const RESTART: u8 = 0xd0;
-const RESTARTS: u8 = 8;
-
-type StartPass = unsafe extern "C-unwind" fn(&mut ffi::jpeg_decompress_struct);
+/// Decoder of the Huffman codes in a file's only scan.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum EntropyDecoder {
+    Ours,
+    /// libjpeg's, which tests compare ours with.
+    #[cfg_attr(not(test), expect(dead_code, reason = "only for tests"))]
+    Libjpeg,
+}
 
 /// The struct from jpegint.h.
 #[repr(C)]
@@ -88,22 +84,6 @@ const _: () = {
     assert!(FIELDS + size_of::<Fields>() == size_of::<ffi::jpeg_decompress_struct>());
 };
 
-/// Reads a scan.
-pub(super) struct ScanReader {
-    bytes: ScanBytes,
-    tables: Vec<DecodingTables>,
-    /// Component of each block in an MCU.
-    blocks: Vec<usize>,
-    /// DC coefficient of each component's previous block.
-    before: [i16; MAX_COMPONENTS],
-    restart_interval: u32,
-    /// Number of MCUs before the next restart marker, if there are restart markers.
-    mcus_left: u32,
-    next_restart: u8,
-    /// libjpeg's function.
-    start_pass: StartPass,
-}
-
 /// Replaces the decoder's functions if the file has a single scan of the sequential kind with Huffman codes.
 ///
 /// # Safety
@@ -122,7 +102,10 @@ pub(super) unsafe fn install(info: &mut ffi::jpeg_decompress_struct) {
     entropy.start_pass = Some(start_pass);
     entropy.decode_mcu = Some(decode_mcu);
     // SAFETY: guaranteed by the caller. libjpeg's function has been called for the scan, and checked the tables.
-    unsafe { state(info).scan = ScanReader::new(fields, original) };
+    unsafe {
+        state(info).start_pass = Some(original);
+        state(info).scan = scan_reader(fields);
+    }
 }
 
 /// Returns the fields of libjpeg's struct that the bindings don't expose.
@@ -141,11 +124,12 @@ unsafe fn state(info: &mut ffi::jpeg_decompress_struct) -> &mut DecoderState {
 
 /// Prepares for a scan.
 unsafe extern "C-unwind" fn start_pass(info: &mut ffi::jpeg_decompress_struct) {
-    // SAFETY: this function is only installed in decoders with a reader. libjpeg's function checks the tables.
+    // SAFETY: this function is only installed in decoders. libjpeg's function checks the tables.
     unsafe {
-        let original = reader(info).start_pass;
-        original(info);
-        state(info).scan = ScanReader::new(&*fields(info), original);
+        if let Some(original) = state(info).start_pass {
+            original(info);
+        }
+        state(info).scan = scan_reader(&*fields(info));
     }
 }
 
@@ -168,7 +152,7 @@ unsafe extern "C-unwind" fn decode_mcu(
         }
         load(info, MCU_BYTES);
         let reader = reader(info);
-        reader.read(std::slice::from_raw_parts_mut(blocks.cast_mut().cast(), reader.blocks.len()));
+        reader.read(std::slice::from_raw_parts_mut(blocks.cast_mut().cast(), reader.mcu_blocks()));
     }
     1
 }
@@ -204,7 +188,10 @@ unsafe fn append(info: &mut ffi::jpeg_decompress_struct) {
     // SAFETY: guaranteed by the caller. The source always has as many bytes as it says.
     unsafe {
         if (*info.src).bytes_in_buffer == 0 {
-            fill_input_buffer(info);
+            // This function is ours. It either adds bytes or ends with an error.
+            if let Some(fill_input_buffer) = (*info.src).fill_input_buffer {
+                fill_input_buffer(info);
+            }
         }
         let source = &mut *info.src;
         let input = std::slice::from_raw_parts(source.next_input_byte, source.bytes_in_buffer);
@@ -216,85 +203,35 @@ unsafe fn append(info: &mut ffi::jpeg_decompress_struct) {
     }
 }
 
-impl ScanReader {
-    /// Creates a reader, unless a table is missing.
-    ///
-    /// # Safety
-    /// The pointers in `fields` must be null or valid.
-    unsafe fn new(fields: &Fields, start_pass: StartPass) -> Option<Self> {
-        let table = |tables: &[*const ffi::JHUFF_TBL], number: c_int, coefficients| {
-            // SAFETY: guaranteed by the caller.
-            let table = unsafe { tables.get(usize::try_from(number).ok()?)?.as_ref() }?;
-            Some(DecodingTable::new(&Table { lengths: &table.bits[1..], symbols: &table.huffval }, coefficients))
-        };
-        let components = fields.cur_comp_info.get(..usize::try_from(fields.comps_in_scan).ok()?)?;
-        let tables = components.iter().map(|component| {
-            // SAFETY: guaranteed by the caller.
-            let component = unsafe { component.as_ref() }?;
-            let dc = table(&fields.dc_tables, component.dc_tbl_no, Coefficients::Dc)?;
-            let ac = table(&fields.ac_tables, component.ac_tbl_no, Coefficients::Ac)?;
-            Some(DecodingTables { dc, ac })
-        });
-        let tables = tables.collect::<Option<Vec<_>>>()?;
-        let blocks = fields.mcu_membership.get(..usize::try_from(fields.blocks_in_mcu).ok()?)?;
-        let blocks = blocks.iter().map(|component| usize::try_from(*component).ok().filter(|it| *it < tables.len()));
-        let blocks = blocks.collect::<Option<Vec<_>>>()?;
-        Some(Self {
-            bytes: ScanBytes::default(),
-            tables,
-            blocks,
-            before: [0; MAX_COMPONENTS],
-            restart_interval: fields.restart_interval,
-            mcus_left: fields.restart_interval,
-            next_restart: 0,
-            start_pass,
-        })
-    }
-
-    /// Returns `true` if a restart marker is next.
-    fn is_at_restart(&self) -> bool {
-        self.restart_interval > 0 && self.mcus_left == 0
-    }
-
-    /// Passes a restart marker.
-    fn restart(&mut self) {
-        let marker = self.bytes.pass_marker();
-        if marker != Some(RESTART + self.next_restart) {
-            let name = marker.map_or_else(|| "nothing".to_owned(), |marker| format!("marker 0x{marker:02x}"));
-            damaged(&format!("found {name} instead of RST{}", self.next_restart));
-        }
-        self.next_restart = (self.next_restart + 1) % RESTARTS;
-        self.mcus_left = self.restart_interval;
-        self.before = [0; MAX_COMPONENTS];
-    }
-
-    /// Reads the blocks of an MCU, which must be zero.
-    fn read(&mut self, mcu: &mut [&mut [i16; 64]]) {
-        let Self { bytes, tables, blocks, before, .. } = self;
-        let read = bytes.read(|bits| {
-            blocks.iter().zip(mcu).all(|(component, block)| {
-                let read = tables[*component].read(bits, before[*component], block);
-                before[*component] = read.unwrap_or_default();
-                read.is_some()
-            })
-        });
-        match read {
-            Some(true) => self.mcus_left = self.mcus_left.saturating_sub(1),
-            Some(false) => damaged("bad Huffman code"),
-            None => damaged("premature end of data segment"),
-        }
-    }
-}
-
-/// Ends with an error in the words of libjpeg's warnings.
-fn damaged(description: &str) -> ! {
-    raise(LibjpegError::Codec(format!("{DAMAGE}: {description}")))
+/// Returns a reader for the current scan, unless a table is missing.
+///
+/// # Safety
+/// The pointers in `fields` must be null or valid.
+unsafe fn scan_reader(fields: &Fields) -> Option<ScanReader> {
+    let table = |tables: &[*const ffi::JHUFF_TBL], number: c_int, coefficients| {
+        // SAFETY: guaranteed by the caller.
+        let table = unsafe { tables.get(usize::try_from(number).ok()?)?.as_ref() }?;
+        Some(DecodingTable::new(&Table { lengths: &table.bits[1..], symbols: &table.huffval }, coefficients))
+    };
+    let components = fields.cur_comp_info.get(..usize::try_from(fields.comps_in_scan).ok()?)?;
+    let tables = components.iter().map(|component| {
+        // SAFETY: guaranteed by the caller.
+        let component = unsafe { component.as_ref() }?;
+        let dc = table(&fields.dc_tables, component.dc_tbl_no, Coefficients::Dc)?;
+        let ac = table(&fields.ac_tables, component.ac_tbl_no, Coefficients::Ac)?;
+        Some(DecodingTables { dc, ac })
+    });
+    let tables = tables.collect::<Option<Vec<_>>>()?;
+    let blocks = fields.mcu_membership.get(..usize::try_from(fields.blocks_in_mcu).ok()?)?;
+    let index = |component: &c_int| usize::try_from(*component).ok().filter(|index| *index < tables.len());
+    let blocks = blocks.iter().map(index).collect::<Option<Vec<_>>>()?;
+    Some(ScanReader::new(tables, blocks, fields.restart_interval))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::decoder::{Decoder, EntropyDecoder};
-    use super::super::{Effort, Encoder, Subsampling};
+    use super::super::{Decoder, Effort, Encoder, Subsampling};
+    use super::*;
     use crate::iiif::Size;
     use crate::pixel::PixelFormat;
     use std::io::{Cursor, Read};

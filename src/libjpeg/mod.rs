@@ -22,6 +22,7 @@ mod entropy_decoder;
 mod huffman;
 mod huffman_decoder;
 mod scan;
+mod scan_reader;
 mod state;
 mod virtual_arrays;
 

@@ -1,13 +1,16 @@
 //! Memory that decoders and encoders share with libjpeg.
 
 use super::coefficients::CoefficientBuffer;
-use super::entropy_decoder::ScanReader;
 use super::scan::ScanWriter;
+use super::scan_reader::ScanReader;
 use crate::iiif::Size;
 use crate::pixel::{Block, BlockLayout};
 use mozjpeg_sys as ffi;
 use std::ffi::c_void;
 use std::io::Read;
+
+/// Function that libjpeg calls at the start of a scan.
+pub(super) type StartPass = unsafe extern "C-unwind" fn(&mut ffi::jpeg_decompress_struct);
 
 /// The decoder's C structs. libjpeg's own struct comes first so that callbacks can cast their pointer to this type.
 #[repr(C)]
@@ -20,6 +23,8 @@ pub(super) struct DecoderState {
     pub(super) requested: usize,
     /// Reader of the scan, if it isn't libjpeg's.
     pub(super) scan: Option<ScanReader>,
+    /// libjpeg's function for the start of a scan, if it was replaced.
+    pub(super) start_pass: Option<StartPass>,
 }
 
 /// The decoder's input. libjpeg's manager comes first so that callbacks can cast their pointer to this type.
