@@ -44,7 +44,7 @@ pub(super) struct Arguments {
     /// Delete the image with this identifier (repeatable)
     #[arg(long, value_name = "IDENTIFIER", help_heading = "Names")]
     id: Vec<Identifier>,
-    /// Delete this object: its manifest, and all images in it (repeatable)
+    /// Delete this object with its images (repeatable)
     ///
     /// This is for objects of `ingest` and files with several pages. Objects are named in the `object` column of the table, or
     /// after the file or folder. The object's page on the site is also deleted.

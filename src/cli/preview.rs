@@ -13,6 +13,7 @@ use super::summary::Summary;
 use clap::Args;
 use iiif_publish::collection::InputError;
 use iiif_publish::destination::Identifier;
+use iiif_publish::location::Location;
 use iiif_publish::publish::{Image, Publisher};
 use iiif_publish::serve::{Server, Site};
 use iiif_publish::store::FolderStore;
@@ -91,7 +92,7 @@ fn images(paths: Vec<PathBuf>, context: &Context) -> Result<Vec<Image>, Fatal> {
     let has_folder = paths.iter().any(|path| path.is_dir());
     let images = if has_folder { images_in(&paths, context)? } else { named_files(paths, None)? };
     // Report typing mistakes before anything is served.
-    let is_missing = |image: &&Image| image.location.file().is_some_and(|path| path.metadata().is_err());
+    let is_missing = |image: &&Image| matches!(&image.location, Location::File(path) if path.metadata().is_err());
     match images.iter().find(is_missing) {
         Some(image) => Err(InputError::Missing { input: image.location.to_string() }.into()),
         None => Ok(images),

@@ -158,16 +158,15 @@ fn place(branches: &mut Vec<Branch>, known: &mut HashMap<String, usize>, labels:
     let mut place = 0;
     for depth in 1..=labels.len() {
         let name = file_name(&labels[..depth]);
-        place = match known.get(&name) {
-            Some(index) => *index,
-            None => {
-                let index = branches.len();
-                branches[place].items.push(BranchItem::Collection(index));
-                known.insert(name.clone(), index);
-                branches.push(Branch { name: Some(name), label: labels[depth - 1].clone(), items: Vec::new() });
-                index
-            }
-        };
+        if let Some(index) = known.get(&name) {
+            place = *index;
+            continue;
+        }
+        let index = branches.len();
+        branches[place].items.push(BranchItem::Collection(index));
+        known.insert(name.clone(), index);
+        branches.push(Branch { name: Some(name), label: labels[depth - 1].clone(), items: Vec::new() });
+        place = index;
     }
     place
 }

@@ -510,15 +510,14 @@ fn an_object_is_deleted_with_its_images_and_documents_and_nothing_else() {
     }
     let server = FaultServer::start();
     let ingest = || {
-        let options = ["--prefix=maps", "--group=folder", "--presentation=3,2", "--site", "--settle-after=0"];
+        let options = ["--prefix=maps", "--group=folder", "--presentation=3,2", "--site"];
         let mut command = on(&server.endpoint(), BUCKET, &["ingest"], &options);
         command.arg(folder.path().join("masters"));
         let run = ended(command);
         assert_eq!(run.code, Some(0), "{}", run.stderr);
     };
-    let delete = |arguments: &[&str]| {
-        delete_from(&server.endpoint(), BUCKET, &[&["--prefix=maps", "--settle-after=0"], arguments].concat())
-    };
+    let delete =
+        |arguments: &[&str]| delete_from(&server.endpoint(), BUCKET, &[&["--prefix=maps"], arguments].concat());
     ingest();
     let before = server.keys(BUCKET);
     let documents = ["manifests/book.json", "presentation/2/manifests/book.json", "objects/book/index.html"];

@@ -208,7 +208,9 @@ fn elements_with_handlers(html: &str) -> Vec<&str> {
 #[test]
 fn an_object_page_shows_its_date_unless_the_table_has_one_to_show() {
     let folder = TempDir::new().expect("a folder");
-    ["exact", "own", "none"].iter().for_each(|name| picture(&folder, &format!("{name}.png"), 200, 300));
+    for name in ["exact", "own", "none"] {
+        picture(&folder, &format!("{name}.png"), 200, 300);
+    }
     let table = "source,id,navDate,Date\nexact.png,exact,1595-03,\nown.png,own,1595,um 1595\nnone.png,none,,\n";
     let table = file(folder.path(), "table.csv", table.as_bytes());
     let server = FaultServer::start();

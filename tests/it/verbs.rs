@@ -210,7 +210,7 @@ fn a_folder_is_named_as_the_place_of_its_images() {
     };
     let images = ["--output=out", "--prefix=maps", url, "masters/a.png", "masters/maps/b.png"];
     assert!(run(&images).contains("published 2 images to `out/maps` ("), "{}", run(&images));
-    assert!(run(&images).contains("2 unchanged in `out/maps` ("));
+    assert!(run(&images).contains("2 images unchanged in `out/maps` ("));
     assert!(run(&["ingest", "masters", "--output=all", url]).contains("published 2 images to `all` ("));
 }
 

@@ -262,12 +262,15 @@ pub(super) async fn changed_collection(
     changed.try_filter_map(|changed| ready(Ok(changed))).try_collect().await
 }
 
-/// Returns a member for each object that has a manifest, with the collections it belongs to, and all of their thumbnails.
+/// A member, and the collections it belongs to.
+type PlacedMember = (Vec<CollectionPath>, Member);
+
+/// Returns a member for each object that has a manifest, and all of their thumbnails.
 fn members<'p>(
     presentation: &Presentation,
     content: &'p CollectionContent<'_>,
     is_there: impl Fn(&Key) -> bool,
-) -> Result<(Vec<(Vec<CollectionPath>, Member)>, Thumbnails), IngestError> {
+) -> Result<(Vec<PlacedMember>, Thumbnails), IngestError> {
     let (mut members, mut thumbnails) = (Vec::new(), Thumbnails::default());
     for pages in objects(content.pages) {
         // The other properties of an entry don't depend on page sizes, so any size will do.

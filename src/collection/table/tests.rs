@@ -344,8 +344,8 @@ fn rows_that_are_merged_or_repeated_by_mistake_are_named() {
     assert!(files.contains("several rows have the same `source`: `masters/a.tif` (lines 2, 4 and 5);"), "{files}");
     let pages = warning("source,id,page\nbook.tif,a,1\nbook.tif,b,2\nbook.tif,c,2\n");
     assert!(pages.contains("`masters/book.tif` (lines 3 and 4);"), "{pages}");
-    let many: String = (0..40).map(|row| format!("{row}.tif,o{},Title {row}\n", row % 20)).collect();
-    let many = warning(&format!("source,object,label\n{many}"));
+    let many: Vec<String> = (0..40).map(|row| format!("{row}.tif,o{},Title {row}", row % 20)).collect();
+    let many = warning(&format!("source,object,label\n{}\n", many.join("\n")));
     assert!(many.contains("`o4` (lines 6 and 26), and 15 more;"), "{many}");
 }
 

@@ -42,7 +42,7 @@ impl Postings {
         let mut blocks: Vec<Block> = Vec::new();
         for (word, postings) in self.0 {
             let entry = format!("{}:{}", serde_json::Value::from(word.as_str()), numbers(&postings));
-            match blocks.last_mut().filter(|block| block.json.len() + entry.len() < BLOCK_BYTES) {
+            match blocks.last_mut().filter(|block| block.json.len() + entry.len() + ",{}".len() <= BLOCK_BYTES) {
                 Some(block) => block.json = format!("{},{entry}", std::mem::take(&mut block.json)),
                 None => blocks.push(Block { first: word, json: entry }),
             }

@@ -42,8 +42,16 @@ pub(super) struct Coding {
     precincts: Vec<(u8, u8)>,
     ends_passes: bool,
     is_reversible: bool,
-    is_high_throughput: bool,
-    is_mixed: bool,
+    block_coder: BlockCoder,
+}
+
+/// Coder of the code blocks (Part 15, A.5).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum BlockCoder {
+    Arithmetic,
+    HighThroughput,
+    /// Each code block has one of the two.
+    Mixed,
 }
 
 impl Coding {
@@ -71,8 +79,11 @@ impl Coding {
             precincts: precincts.get(..count)?.iter().map(|sides| (sides & 15, sides >> 4)).collect(),
             ends_passes: block_style & ENDS_PASSES != 0,
             is_reversible: *transformation == REVERSIBLE,
-            is_high_throughput: block_style & HIGH_THROUGHPUT != 0,
-            is_mixed: block_style & MIXED != 0,
+            block_coder: match (block_style & HIGH_THROUGHPUT, block_style & MIXED) {
+                (0, 0) => BlockCoder::Arithmetic,
+                (_, 0) => BlockCoder::HighThroughput,
+                _ => BlockCoder::Mixed,
+            },
         })
     }
 
@@ -139,13 +150,13 @@ impl Codings {
             _ => Coding::from_component(segment).map(|coding| (coding, self.layers)),
         };
         let (coding, layers) = read.ok_or_else(|| Refusal::Decode("its coding style is damaged".into()))?;
-        if coding.is_mixed {
-            return Err(Refusal::Unsupported(
-                "a JPEG 2000 image with code blocks of both part 1 and part 15".to_owned(),
-            ));
-        }
-        if coding.is_high_throughput {
-            check_high_throughput()?;
+        match coding.block_coder {
+            BlockCoder::Arithmetic => {}
+            BlockCoder::HighThroughput => check_high_throughput()?,
+            BlockCoder::Mixed => {
+                let description = "a JPEG 2000 image with code blocks of both part 1 and part 15";
+                return Err(Refusal::Unsupported(description.to_owned()));
+            }
         }
         self.layers = self.layers.max(layers);
         if !self.all.contains(&coding) {
@@ -160,7 +171,7 @@ impl Codings {
     /// Returns `true` if any component is coded as High-Throughput JPEG 2000.
     #[cfg(feature = "openjpeg")]
     pub(super) fn are_high_throughput(&self) -> bool {
-        self.all.iter().any(|coding| coding.is_high_throughput)
+        self.all.iter().any(|coding| coding.block_coder == BlockCoder::HighThroughput)
     }
 
     /// Returns the maximum height of a code block in samples.
@@ -199,7 +210,7 @@ mod tests {
     #[test]
     fn usual_code_blocks_take_little_and_tiny_ones_are_counted() {
         let (usual, layers) = Coding::from_default(&[0, 0, 0, 1, 1, 5, 4, 4, 0, 1]).expect("read");
-        assert!(usual.is_reversible && !usual.is_high_throughput);
+        assert!(usual.is_reversible && usual.block_coder == BlockCoder::Arithmetic);
         let bytes = usual.structure_bytes((6000, 4000), layers, 0);
         assert!(bytes < 6000 * 4000 / 3, "{bytes}");
         // Blocks of 4x4 and 32 layers use 16 times as much memory as the samples.

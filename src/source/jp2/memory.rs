@@ -51,6 +51,7 @@ impl Pieces {
     }
 
     #[cfg(not(feature = "openjpeg"))]
+    #[expect(clippy::unused_self, reason = "used with the feature")]
     fn wavelet_bytes(&self) -> u64 {
         WAVELET_BYTES
     }
@@ -67,6 +68,7 @@ impl Pieces {
     }
 
     #[cfg(not(feature = "openjpeg"))]
+    #[expect(clippy::unused_self, reason = "used with the feature")]
     fn copied_bytes(&self) -> u64 {
         0
     }

@@ -63,11 +63,11 @@ fn is_distorted(Matrix([a, b, c, d, ..]): Matrix, size: Size) -> bool {
 
 /// Returns the physical size of the image's pixels. Programs that don't know it draw images at 72 or 96 pixels per inch,
 /// so these densities are ignored, as in other formats.
-fn scale(page: &Page, Matrix([a, b, c, d, ..]): Matrix, size: Size) -> Option<PhysicalScale> {
+fn scale(page: &Page, Matrix([xx, xy, yx, yy, ..]): Matrix, size: Size) -> Option<PhysicalScale> {
     let per_inch = |pixels: u32, units: f64| f64::from(pixels) * POINTS_PER_INCH / (units * page.unit);
-    let (x, y) = (per_inch(size.width(), a.hypot(b)), per_inch(size.height(), c.hypot(d)));
+    let (across, down) = (per_inch(size.width(), xx.hypot(xy)), per_inch(size.height(), yx.hypot(yy)));
     // Most programs round page sizes, so use the mean of both directions. Pixels that aren't square were excluded.
-    let mean = (x * y).sqrt();
+    let mean = (across * down).sqrt();
     scale_of_density((mean, mean), LengthUnit::Inch)
 }
 
