@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""Prints the CPU time of a publish by stages, as sampled by `perf`: for a JPEG and for an uncompressed TIFF.
+"""Prints the CPU time of a publish by stages, as sampled by `perf`: for a JPEG, for an uncompressed TIFF and for a folder.
 
     apt-get install -y linux-perf libvips-tools nasm
     cargo bench --bench sink --no-run && cargo rustc --profile dist --bin iiif-publish -- -C strip=none
-    tests/bench/profile.py --photo PHOTO
+    tests/bench/profile.py --photo PHOTO [--folder IMAGES]
 """
 
 import argparse
@@ -19,14 +19,15 @@ SIDE, RATE = 12000, 1500
 
 # Stages, by a prefix or a part of function names. The first match counts.
 STAGES = {
-    "Huffman decoding": ["decode_mcu", "consume_data", "jpeg_fill_bit_buffer"],
+    "Huffman decoding": ["decode_mcu", "consume_data", "jpeg_fill_bit_buffer", "bit_reader"],
     "inverse DCT": ["jsimd_idct", "decompress_data", "decompress_onepass"],
     "upsampling, YCbCr to RGB": ["jsimd_ycc", "jsimd_h2v", "sep_upsample", "merged"],
-    "requantising": ["encode_block_tile", "requantise"],
+    "requantizing": ["encode_block_tile", "requantize"],
     "halving": ["halve"],
     "RGB to YCbCr, thinning out": ["jsimd_rgb_ycc", "pre_process", "compress_data"],
-    "DCT, quantising": ["jsimd_fdct", "jsimd_quantize", "forward_DCT", "jsimd_convsamp"],
+    "DCT, quantizing": ["jsimd_fdct", "jsimd_quantize", "forward_DCT", "jsimd_convsamp"],
     "Huffman encoding": ["jsimd_huff_encode", "encode_mcu", "compress_output", "jpeg_make_c"],
+    "other decoders": ["hayro", "webp", "weezl", "lzw", "zlib_rs", "png::", "tiff::", "unpack", "predict"],
     "thumbnails": ["fast_image_resize", "convolution"],
     "MD5, SHA-256": ["md5", "sha2", "sha256"],
     "copying, zeroing": ["memmove", "memcpy", "memset"],
@@ -40,7 +41,8 @@ def stage(symbol, module):
 
 
 def profile(program, endpoint, source, data):
-    command = [program, "--progress=none", "--bucket=tiles", "--endpoint-url", endpoint, "--public-url=https://example.org", "--overwrite", source]
+    verb = "ingest" if source.is_dir() else "publish"
+    command = [program, verb, "--progress=none", "--bucket=tiles", "--endpoint-url", endpoint, "--public-url=https://example.org", "--overwrite", source]
     record = ["perf", "record", "--quiet", "--freq", RATE, "--output", data, "--", *command]
     subprocess.run(list(map(str, record)), check=True, env=environment(), stdout=subprocess.DEVNULL)
     script = ["perf", "script", "--input", data, "--fields", "ip,sym,dso"]
@@ -55,17 +57,22 @@ def profile(program, endpoint, source, data):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--photo", type=pathlib.Path, required=True)
+    parser.add_argument("--folder", type=pathlib.Path, help="a collection")
     parser.add_argument("--program", type=pathlib.Path, default=common.PROGRAM)
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory(dir="/dev/shm") as folder, sink() as endpoint:
         folder = pathlib.Path(folder)
         common.picture_from_photo(arguments.photo, SIDE, SIDE, folder, f"{folder}/picture.jpg[Q=90,subsample-mode=on]")
         common.vips("copy", folder / "picture.jpg", f"{folder}/none.tif[compression=none,bigtiff]")
-        found = [profile(arguments.program, endpoint, folder / name, folder / "perf.data") for name in ("picture.jpg", "none.tif")]
-    jpeg, tiff = ({name: count / counts.total() for name, count in counts.items()} for counts in found)
-    print("| | JPEG | TIFF |\n|---|---|---|")
-    for name in sorted(jpeg | tiff, key=lambda name: -jpeg.get(name, 0) - tiff.get(name, 0)):
-        print(f"| {name} | {jpeg.get(name, 0):.0%} | {tiff.get(name, 0):.0%} |")
+        sources = {"JPEG": folder / "picture.jpg", "TIFF": folder / "none.tif"}
+        if arguments.folder:
+            sources["folder"] = arguments.folder
+        found = {name: profile(arguments.program, endpoint, source, folder / "perf.data") for name, source in sources.items()}
+    shares = {source: {name: count / counts.total() for name, count in counts.items()} for source, counts in found.items()}
+    print(f"| | {' | '.join(shares)} |\n|---|{'---|' * len(shares)}")
+    stages = {name for of_source in shares.values() for name in of_source}
+    for name in sorted(stages, key=lambda name: -sum(of_source.get(name, 0) for of_source in shares.values())):
+        print(f"| {name} | {' | '.join(f'{of_source.get(name, 0):.0%}' for of_source in shares.values())} |")
 
 
 main()
