@@ -53,6 +53,11 @@ pub(super) fn columns() -> u16 {
     Term::stderr().size().1
 }
 
+/// Returns the height of the terminal on stderr, or a default value if stderr isn't a terminal.
+pub(super) fn rows() -> u16 {
+    Term::stderr().size().0
+}
+
 /// Severity of a JSON event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Level {

@@ -3,6 +3,9 @@
 use super::texts::SiteLanguage;
 use crate::iiif::NavDate;
 
+/// Time that isn't shown.
+const MIDNIGHT: &str = "00:00:00Z";
+
 /// A date with the precision that it was given with.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct ShownDate {
@@ -26,7 +29,8 @@ impl ShownDate {
             (Some(month), None) => month_text(language, &year_text, month),
             (None, _) => year_text,
         };
-        let text = match time {
+        // Tables that need a time for every date have midnight.
+        let text = match time.filter(|time| *time != MIDNIGHT) {
             Some(time) => format!("{text}, {}", time_text(time)),
             None => text,
         };
@@ -110,7 +114,9 @@ mod tests {
     #[test]
     fn times_have_their_zone_and_seconds_only_if_there_are_any() {
         let english = |date: &str| shown(date, SiteLanguage::English);
-        assert_eq!(english("2024-02-29 00:00"), "February 29, 2024, 00:00 UTC");
+        assert_eq!(english("2024-02-29 00:00"), "February 29, 2024");
+        assert_eq!(english("2024-02-29T00:00:00+01:00"), "February 29, 2024, 00:00 UTC+01:00");
+        assert_eq!(english("2024-02-29 12:30"), "February 29, 2024, 12:30 UTC");
         assert_eq!(english("2024-02-29T12:30:05+01:00"), "February 29, 2024, 12:30:05 UTC+01:00");
     }
 

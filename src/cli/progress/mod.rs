@@ -8,7 +8,7 @@ use super::escape;
 use super::exit::Exit;
 use super::messages::{MessageFormat, Messages, Verbosity};
 use super::output::{
-    INDENT, Level, columns, eprint_hint, eprint_json, eprint_line, eprint_wrapped, is_terminal, print,
+    INDENT, Level, columns, eprint_hint, eprint_json, eprint_line, eprint_wrapped, is_terminal, print, rows,
 };
 use iiif_publish::collection::Page;
 use iiif_publish::destination::Identifier;
@@ -45,7 +45,13 @@ pub(super) struct Progress {
     state: Arc<Mutex<State>>,
 }
 
-/// One bar per image, plus a line with totals for all images.
+/// Lines of the terminal that image bars leave free: the totals, and messages above the bars.
+const FREE_ROWS: usize = 4;
+
+/// Maximum number of image bars. More of them are hard to read.
+const MAX_BARS: usize = 16;
+
+/// A bar for each image as long as there is room, plus a line with totals for all images.
 #[derive(Debug)]
 struct Bars {
     all: MultiProgress,
@@ -127,7 +133,8 @@ impl Progress {
         match event {
             Event::Started { identifier, objects, .. } => {
                 self.line(Verbosity::Normal, || started_line(event), || started_json(event));
-                state.start(event, self.image_bar(identifier, *objects));
+                let bar = self.image_bar(identifier, *objects, state.bars());
+                state.start(event, bar);
             }
             Event::Stage { identifier, stage } => state.enter(identifier, *stage),
             Event::Stored { identifier, bytes } => self.object_stored(&mut state, identifier, *bytes),
@@ -299,9 +306,13 @@ impl Progress {
         state.reported = Instant::now();
     }
 
-    /// Adds a bar for an image if bars are shown.
-    fn image_bar(&self, identifier: &Identifier, objects: u64) -> Option<ProgressBar> {
+    /// Adds a bar for an image if bars are shown and there is room next to the `others`.
+    fn image_bar(&self, identifier: &Identifier, objects: u64, others: usize) -> Option<ProgressBar> {
         let Bars { all, total } = self.bars.get()?;
+        // Far from a store, many images are in flight. If their bars filled the terminal, the totals wouldn't be drawn.
+        if others >= max_bars(rows()) {
+            return None;
+        }
         let name_columns = (columns() * NAME_SHARE.0 / NAME_SHARE.1).min(MAX_NAME_COLUMNS);
         let template = format!("{{prefix:{name_columns}}} {{wide_bar}} {{human_pos:>7}}/{{human_len:<7}} {{msg:11}}");
         let style = ProgressStyle::with_template(&template).expect("the template is valid").progress_chars("━╸ ");
@@ -337,6 +348,11 @@ impl Progress {
     }
 }
 
+/// Returns the maximum number of image bars on a terminal with this many rows.
+fn max_bars(rows: u16) -> usize {
+    usize::from(rows).saturating_sub(FREE_ROWS).min(MAX_BARS)
+}
+
 /// Creates the line with totals.
 fn bars() -> Bars {
     let all = MultiProgress::new();
@@ -353,4 +369,14 @@ fn image_done(state: &mut State, identifier: &Identifier) -> usize {
     let Some(image) = state.images.remove(identifier) else { return 0 };
     image.bar.iter().for_each(ProgressBar::finish_and_clear);
     image.warnings
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn image_bars_leave_room_for_the_totals() {
+        assert_eq!([0, 4, 10, 24, 100].map(max_bars), [0, 0, 6, 16, 16]);
+    }
 }

@@ -49,6 +49,11 @@ impl Default for State {
 }
 
 impl State {
+    /// Returns the number of images in flight that have a bar.
+    pub(super) fn bars(&self) -> usize {
+        self.images.values().filter(|image| image.bar.is_some()).count()
+    }
+
     /// Describes the whole run: `42 %: 25 of 60 images, 1.20 GiB, 9.60 MiB/s, 1m 20s left`.
     pub(super) fn totals(&self, now: Instant) -> String {
         let left = self.estimate.time_left(now).map_or("time left unknown".to_owned(), |left| describe(left) + " left");
