@@ -79,7 +79,7 @@ pub(super) struct DecodingTable {
     lookup: Box<[Symbol; 1 << LOOKUP_BITS]>,
     /// Symbols without their coefficients, in the order of their codes.
     symbols: Vec<Symbol>,
-    /// For each length from 1, the first number that is too large for a code, and what to add to a code for its index in `symbols`.
+    /// For each length from 1, the first number that is too large for a code, and the offset from a code to its index in `symbols`.
     lengths: [(u32, u32); MAX_CODE_BITS as usize],
 }
 

@@ -75,7 +75,7 @@ impl Ingest<'_> {
         refusal(self.input, stale.limit, &stale.images, stale.known)
     }
 
-    /// Returns `true` if the collection must stay what it is, because the input is doubtful.
+    /// Returns `true` if the collection must stay as it is because the input is doubtful.
     pub(super) fn keeps_collection(&self, stale: &Stale) -> bool {
         self.refusal(stale).is_some_and(|refusal| refusal.doubts_input())
     }

@@ -139,7 +139,7 @@ pub(super) struct Run<'a> {
     known: KnownImages<'a>,
     images: u64,
     counts: Counts,
-    /// Set if the collection and the site must stay what they are, because the input is doubtful.
+    /// Set if the collection and the site must stay as they are because the input is doubtful.
     pub(super) keeps_collection: bool,
     /// Set if an image failed for a reason that retrying won't fix.
     is_unavailable: bool,
