@@ -296,12 +296,15 @@ class Stage {
     if (document.fullscreenElement) document.exitFullscreen(); else if (document.fullscreenEnabled) this.element.requestFullscreen();
   }
 
-  /** Passes keys that have a different meaning here on to the viewer. */
+  /**
+   * Passes keys that have a different meaning here on to the viewer. OpenSeadragon finds plus and minus by their place on an American
+   * keyboard, and zooms only in the next frames, so an arrow key that follows at once would still turn the page.
+   */
   #key(event) {
     const { code } = event.originalEvent;
     this.intended = null;
     const turnsPages = /^Arrow(Left|Right)$/.test(code) && !this.next.hidden && this.isWhole();
-    if (turnsPages || /^(Key[RFJK]|Digit0|Numpad0)$/.test(code)) event.preventDefaultAction = true;
+    if (turnsPages || /^(Key[RFJK]|Digit0|Numpad0|Equal|Minus)$/.test(code)) event.preventDefaultAction = true;
   }
 
   /** Turns pages on swipes while the whole image is visible. */

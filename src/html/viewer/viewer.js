@@ -242,13 +242,14 @@ class Viewer {
   #key(event) {
     const { target, key } = event;
     if (event.ctrlKey || event.metaKey || event.altKey || target.closest("dialog, input, textarea, .iv-menu")) return;
+    // A key that is held down zooms in small steps.
+    const zoom = event.repeat ? 1.2 : 2;
     const actions = {
       0: () => this.stage.whole(), r: () => this.stage.rotate(90), R: () => this.stage.rotate(-90), f: () => this.stage.toggleFullScreen(),
-      n: () => this.turn(1), p: () => this.turn(-1),
+      n: () => this.turn(1), p: () => this.turn(-1), "+": () => this.stage.zoomBy(zoom), "=": () => this.stage.zoomBy(zoom),
+      "-": () => this.stage.zoomBy(1 / zoom),
     };
     const isOnCanvas = this.stage.canvas.contains(target);
-    // On the canvas, OpenSeadragon handles zoom keys itself.
-    if (!isOnCanvas) Object.assign(actions, { "+": () => this.stage.zoomBy(2), "=": () => this.stage.zoomBy(2), "-": () => this.stage.zoomBy(0.5) });
     const action = Object.hasOwn(actions, key) && actions[key];
     if (action) {
       event.preventDefault();
