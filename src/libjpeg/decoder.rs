@@ -86,8 +86,8 @@ impl Decoder {
             has_ended: false,
             scans: 0,
         };
-        let state =
-            DecoderState { info, error, source, coefficients: None, requested: 0, scan: None, start_pass: None };
+        let (coefficients, whole_arrays, scan, start_pass) = (None, None, None, None);
+        let state = DecoderState { info, error, source, coefficients, requested: 0, whole_arrays, scan, start_pass };
         let state = Box::into_raw(Box::new(state));
         let decoder = Self { state };
         // SAFETY: `state` is valid and its fields don't move; see the module documentation.
@@ -126,25 +126,31 @@ impl Decoder {
     /// Returns the memory libjpeg needs for the whole image, in bytes. This is the size of all coefficients if the file
     /// has several scans, and zero otherwise.
     pub(crate) fn whole_image_bytes(&self) -> u64 {
-        // SAFETY: only reads the struct. `comp_info` points to `num_components` entries once the header has been read.
-        let (several, components) = unsafe {
-            let count = usize::try_from(self.info().num_components).unwrap_or(0);
-            let components = std::slice::from_raw_parts(self.info().comp_info, count);
-            (ffi::jpeg_has_multiple_scans(self.info()) != 0, components)
-        };
-        if !several {
+        if !self.has_several_scans() {
             return 0;
         }
         let coefficient_bytes = size_of::<ffi::JBLOCK>() as u64;
         let blocks = |component: &ffi::jpeg_component_info| {
             u64::from(component.width_in_blocks) * u64::from(component.height_in_blocks)
         };
-        components.iter().map(|component| blocks(component) * coefficient_bytes).sum()
+        self.components().iter().map(|component| blocks(component) * coefficient_bytes).sum()
+    }
+
+    fn has_several_scans(&self) -> bool {
+        // SAFETY: only reads the struct.
+        unsafe { ffi::jpeg_has_multiple_scans(self.info()) != 0 }
+    }
+
+    fn components(&self) -> &[ffi::jpeg_component_info] {
+        let count = usize::try_from(self.info().num_components).unwrap_or(0);
+        // SAFETY: `comp_info` points to `num_components` entries once the header has been read, and no C code runs during
+        // this borrow of `self`.
+        unsafe { std::slice::from_raw_parts(self.info().comp_info, count) }
     }
 
     /// Returns the block layout if tiles can be cut from the blocks.
     ///
-    /// This requires an 8-bit grayscale, YCbCr or RGB image with all components in a single scan.
+    /// This requires an 8-bit grayscale, YCbCr or RGB image whose quantization tables come before the first scan.
     pub(crate) fn block_layout(&self) -> Option<BlockLayout> {
         use ffi::J_COLOR_SPACE::{JCS_GRAYSCALE, JCS_RGB, JCS_UNKNOWN, JCS_YCbCr};
         let info = self.info();
@@ -155,12 +161,8 @@ impl Decoder {
             (JCS_RGB, _) | (JCS_UNKNOWN, 3) => (3, BlockColors::Rgb),
             _ => return None,
         };
-        // SAFETY: only reads the struct. `comp_info` points to `num_components` entries once the header has been read.
-        let (several, components) = unsafe {
-            let components = std::slice::from_raw_parts(info.comp_info, usize::try_from(info.num_components).ok()?);
-            (ffi::jpeg_has_multiple_scans(info) != 0, components)
-        };
-        if several || components.len() != count {
+        let components = self.components();
+        if components.len() != count {
             return None;
         }
         let component = |it: &ffi::jpeg_component_info| {
@@ -168,11 +170,8 @@ impl Decoder {
             // SAFETY: the pointer is either null or points to a table that lives as long as the decoder.
             let quant_table = unsafe { table.as_ref() }?.quantval;
             let factor = |factor: c_int| u32::try_from(factor).ok().filter(|factor| (1..=4).contains(factor));
-            // Baseline files use one byte per quantization step. Steps above 8 bits require an extended sequential file
-            // (T.81, B.2.4.1), but our tiles are baseline. A step of 0 means the file is damaged.
-            let is_baseline = quant_table.iter().all(|step| (1..=255).contains(step));
             Some(Component { h_samp: factor(it.h_samp_factor)?, v_samp: factor(it.v_samp_factor)?, quant_table })
-                .filter(|_| is_baseline)
+                .filter(|_| is_baseline(&quant_table))
         };
         let components = components.iter().map(component).collect::<Option<Vec<_>>>()?;
         Some(BlockLayout { size: Size::new(info.image_width, info.image_height).ok()?, colors, components })
@@ -187,14 +186,19 @@ impl Decoder {
         // SAFETY: `state` is valid and only used by this decoder.
         unsafe {
             (*state).coefficients = Some(CoefficientBuffer::new(layout, strip_rows, strips));
-            // Buffered-image mode makes libjpeg store coefficients in virtual arrays even if the file has only one
-            // scan. Normally, such files are decoded block by block without keeping the coefficients. Block smoothing
-            // would access neighbors in other strips and only matters for incomplete progressive files, so turn it off.
-            (*state).info.buffered_image = 1;
+            // Block smoothing would access neighbors in other strips and only matters for incomplete progressive files,
+            // so turn it off.
             (*state).info.do_block_smoothing = 0;
             (*state).info.scale_num = 1;
             (*state).info.scale_denom = if scale == RowScale::Half { 2 } else { 1 };
-            virtual_arrays::install(state);
+            if self.has_several_scans() {
+                virtual_arrays::watch(state);
+            } else {
+                // Buffered-image mode makes libjpeg store coefficients in virtual arrays even if the file has only one
+                // scan. Normally, such files are decoded block by block without keeping the coefficients.
+                (*state).info.buffered_image = 1;
+                virtual_arrays::install(state);
+            }
         }
     }
 
@@ -263,7 +267,10 @@ impl Decoder {
             }
         });
         self.explained(started)?;
-        if self.has_ended() && !self.has_all_scans() { Err(LibjpegError::Truncated) } else { Ok(()) }
+        if self.has_ended() && !self.has_all_scans() {
+            return Err(LibjpegError::Truncated);
+        }
+        if self.has_several_scans() { self.update_quant_tables() } else { Ok(()) }
     }
 
     /// Returns `true` if the file ended without an end marker.
@@ -284,22 +291,41 @@ impl Decoder {
     ///
     /// Always returns `true` for files with a single scan, since those are checked row by row.
     fn has_all_scans(&self) -> bool {
-        let info = self.info();
-        let count = usize::try_from(info.num_components).unwrap_or(0);
-        // SAFETY: only reads the struct. `comp_info` points to `num_components` entries. `coef_bits` is null for
-        // non-progressive files and otherwise points to the same number of 64-element arrays.
-        unsafe {
-            if ffi::jpeg_has_multiple_scans(info) == 0 {
-                return true;
-            }
-            let components = std::slice::from_raw_parts(info.comp_info, count);
-            let bits = info.coef_bits.cast::<[c_int; 64]>();
-            if bits.is_null() {
-                // A component's table is set when its scan starts.
-                return components.iter().all(|component| !component.quant_table.is_null());
-            }
-            std::slice::from_raw_parts(bits, count).iter().flatten().all(|missing| *missing == 0)
+        if !self.has_several_scans() {
+            return true;
         }
+        let bits = self.info().coef_bits.cast::<[c_int; 64]>();
+        if bits.is_null() {
+            // A component's table is set when its scan starts.
+            return self.components().iter().all(|component| !component.quant_table.is_null());
+        }
+        // SAFETY: only reads the array. `coef_bits` is null for non-progressive files and otherwise points to an array for
+        // each component.
+        let bits = unsafe { std::slice::from_raw_parts(bits, self.components().len()) };
+        bits.iter().flatten().all(|missing| *missing == 0)
+    }
+
+    /// Replaces the layout's quantization tables with those in effect when each component's first scan started. A file
+    /// may redefine them between scans (ITU-T T.81, B.2.4.1).
+    ///
+    /// # Errors
+    /// Returns an error if a table can't be used in a baseline JPEG.
+    fn update_quant_tables(&mut self) -> Result<()> {
+        // SAFETY: the pointers are either null or point to tables that live as long as the decoder.
+        let table = |it: &ffi::jpeg_component_info| unsafe { it.quant_table.as_ref() }.map(|table| table.quantval);
+        let tables: Vec<_> = self.components().iter().map(table).collect();
+        // SAFETY: no C code runs during this borrow of `self`.
+        let Some(buffer) = unsafe { &mut *self.state }.coefficients.as_mut() else { return Ok(()) };
+        for (component, table) in tables.into_iter().enumerate() {
+            let Some(table) = table.filter(|table| *table != buffer.layout.components[component].quant_table) else {
+                continue;
+            };
+            if !is_baseline(&table) {
+                return Err(LibjpegError::Codec("a quantization table between its scans is not for 8 bits".to_owned()));
+            }
+            Arc::make_mut(&mut buffer.layout).components[component].quant_table = table;
+        }
+        Ok(())
     }
 
     /// Returns the length of a decoded row in bytes. Only valid after [`start`](Self::start).
@@ -339,8 +365,24 @@ impl Decoder {
                 }
             });
             self.explained(read)?;
+            let info = self.info();
+            let rows_done = u64::from(info.output_scanline) * u64::from(info.scale_denom);
+            self.copy_blocks(rows_done)?;
         }
         Ok(())
+    }
+
+    /// Copies the blocks of a file with several scans, up to this row of pixels.
+    fn copy_blocks(&mut self, rows: u64) -> Result<()> {
+        // SAFETY: no C code runs during this borrow of `self`.
+        let state = unsafe { &*self.state };
+        let (Some(_), Some(buffer)) = (&state.whole_arrays, &state.coefficients) else { return Ok(()) };
+        let (height, mcu_height) = (buffer.layout.size.height(), buffer.layout.mcu().1);
+        let rows = u32::try_from(rows).unwrap_or(height);
+        let end = if rows >= height { height.div_ceil(mcu_height) } else { rows / mcu_height };
+        let state = self.state;
+        // SAFETY: `state` is valid, and decoding has started.
+        guarded(|| unsafe { virtual_arrays::copy_rows(state, end) })?
     }
 
     /// Reads up to the end marker. Call this after the last row.
@@ -415,6 +457,12 @@ pub(super) unsafe fn note_scan(info: &mut ffi::jpeg_common_struct) -> std::resul
     // the upper bound is enough for any small file.
     let blocks = u64::from(state.info.image_width.div_ceil(8)) * u64::from(state.info.image_height.div_ceil(8));
     if state.source.scans > max_scans(blocks) { Err(()) } else { Ok(()) }
+}
+
+/// Returns `true` if a quantization table can be used in our tiles, which are baseline. Steps above 8 bits require an
+/// extended sequential file (T.81, B.2.4.1), and a step of 0 means the file is damaged.
+fn is_baseline(table: &[u16; 64]) -> bool {
+    table.iter().all(|step| (1..=255).contains(step))
 }
 
 /// Returns the maximum number of scans for an image with `blocks` blocks per component.

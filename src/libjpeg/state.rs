@@ -3,6 +3,7 @@
 use super::coefficients::CoefficientBuffer;
 use super::scan::ScanWriter;
 use super::scan_reader::ScanReader;
+use super::virtual_arrays::WholeArrays;
 use crate::iiif::Size;
 use crate::pixel::{Block, BlockLayout};
 use mozjpeg_sys as ffi;
@@ -21,6 +22,8 @@ pub(super) struct DecoderState {
     /// Coefficient buffer, if coefficients are kept.
     pub(super) coefficients: Option<CoefficientBuffer>,
     pub(super) requested: usize,
+    /// libjpeg's own arrays, if coefficients are kept and the file has several scans.
+    pub(super) whole_arrays: Option<WholeArrays>,
     /// Reader of the scan, if it isn't libjpeg's.
     pub(super) scan: Option<ScanReader>,
     /// libjpeg's function for the start of a scan, if it was replaced.

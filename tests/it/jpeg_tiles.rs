@@ -81,6 +81,58 @@ async fn lossless_tiles_are_the_source_whatever_its_color_resolution() {
 }
 
 #[tokio::test]
+async fn files_with_several_scans_give_the_same_pictures_as_those_with_one() {
+    for (several, one) in [
+        ("progressive-ycbcr-1x1.jpg", "ycbcr-1x1.jpg"),
+        ("progressive-ycbcr-2x2.jpg", "ycbcr-2x2.jpg"),
+        ("progressive-ycbcr-4x1.jpg", "ycbcr-4x1.jpg"),
+        ("progressive-gray.jpg", "gray.jpg"),
+        ("sequential-ycbcr-2x2.jpg", "ycbcr-2x2.jpg"),
+        ("arithmetic-ycbcr-2x2.jpg", "ycbcr-2x2.jpg"),
+    ] {
+        for tiles in [JpegTiles::Auto, JpegTiles::Lossless] {
+            // Rows are decoded at half the size, and at the full size.
+            for longest_side in [TILE, 4096] {
+                let options = options(tiles, longest_side);
+                let pictures = published(fixture("several").join(several), options.clone()).await;
+                assert!(pictures == published(fixture(one), options).await, "{several}, {tiles:?}, {longest_side}");
+            }
+        }
+    }
+}
+
+/// Returns a file that redefines the chroma quantization table before its second scan, with steps twice as large.
+fn with_other_steps_later() -> Vec<u8> {
+    let mut bytes = std::fs::read(fixture("several/sequential-ycbcr-2x2.jpg")).expect("a fixture");
+    let find = |wanted: [u8; 2], from: usize| {
+        from + bytes[from..].windows(2).position(|pair| pair == wanted).expect("a marker")
+    };
+    let tables = find([0xff, 0xdb], find([0xff, 0xdb], 0) + 2);
+    let mut table = bytes[tables..tables + 69].to_vec();
+    assert_eq!(table[4], 1, "the table of chroma");
+    table[5..].iter_mut().for_each(|step| *step = step.saturating_mul(2));
+    let second = find([0xff, 0xda], find([0xff, 0xda], 0) + 2);
+    bytes.splice(second..second, table);
+    bytes
+}
+
+#[tokio::test]
+async fn tables_that_change_between_scans_are_those_of_the_tiles() {
+    let folder = TempDir::new().expect("a folder");
+    let before = decoded(&std::fs::read(fixture("several/sequential-ycbcr-2x2.jpg")).expect("a fixture"));
+    let path = file(folder.path(), "later.jpg", &with_other_steps_later());
+    // libjpeg is the reference: the decoder of `decoded` ignores such tables.
+    let mut best = options(JpegTiles::Reencode, 4096);
+    best.jpeg.quality = 98;
+    let source = decoded(&published(path.clone(), best).await["full/max/0/default.jpg"]);
+    assert!(mean_difference(&source, &before) > 20.0, "its colors are stronger");
+    let lossless = published(path.clone(), options(JpegTiles::Lossless, 4096)).await;
+    assert!(mean_difference(&decoded(&lossless["full/max/0/default.jpg"]), &source) < 2.0);
+    let auto = put_together(&published(path, options(JpegTiles::Auto, TILE)).await, SIZE);
+    assert!(mean_difference(&auto, &source) < 3.0);
+}
+
+#[tokio::test]
 async fn by_themselves_tiles_are_nearer_to_the_source_than_encoded_again_and_no_larger() {
     let source = decoded(&std::fs::read(fixture("ycbcr-2x2.jpg")).expect("a fixture"));
     let mut figures = Vec::new();
@@ -270,6 +322,13 @@ async fn damaged_blocks_are_refused_wherever_the_damage_is() {
             assert!(published.is_err(), "{cut} of {} bytes", whole.len());
             assert!(!store.puts().iter().any(|object| object.key.as_str().ends_with("info.json")));
         }
+    }
+    let whole_of_several = std::fs::read(fixture("several/progressive-ycbcr-2x2.jpg")).expect("a fixture");
+    for cut in [whole_of_several.len() / 3, whole_of_several.len() * 2 / 3, whole_of_several.len() - 12] {
+        let path = file(folder.path(), "several.jpg", &whole_of_several[..cut]);
+        let store = Arc::new(MemoryStore::default());
+        let published = publish(Arc::clone(&store) as _, options(JpegTiles::Auto, TILE), path).await;
+        assert!(published.is_err() && store.puts().is_empty(), "{cut} of {} bytes", whole_of_several.len());
     }
     // Only its end marker is missing.
     let path = file(folder.path(), "cut.jpg", &whole[..whole.len() - 2]);
