@@ -21,6 +21,7 @@ use crate::iiif::Size;
 use crate::pixel::{Block, BlockLayout, BlockStrip, StripBuffer, StripPool};
 use mozjpeg_sys as ffi;
 use std::collections::VecDeque;
+use std::ffi::c_int;
 use std::sync::Arc;
 
 /// Maximum number of block rows that libjpeg requests at once (`MAX_SAMP_FACTOR` in jpeglib.h).
@@ -158,6 +159,26 @@ impl CoefficientBuffer {
         }
         Ok(pointers)
     }
+}
+
+/// libjpeg's function for requesting an array.
+pub(super) type Request = unsafe extern "C-unwind" fn(
+    &mut ffi::jpeg_common_struct,
+    c_int,
+    ffi::boolean,
+    ffi::JDIMENSION,
+    ffi::JDIMENSION,
+    ffi::JDIMENSION,
+) -> *mut ffi::jvirt_barray_control;
+
+/// libjpeg's own arrays, which hold the coefficients of a whole image.
+pub(super) struct WholeArrays {
+    /// libjpeg's own function, which creates them.
+    pub(super) request: Request,
+    /// One array for each component, in order.
+    pub(super) arrays: Vec<*mut ffi::jvirt_barray_control>,
+    /// Number of MCU rows that have been copied.
+    pub(super) copied: u32,
 }
 
 #[cfg(test)]

@@ -1,9 +1,8 @@
 //! Memory that decoders and encoders share with libjpeg.
 
-use super::coefficients::CoefficientBuffer;
+use super::coefficients::{CoefficientBuffer, WholeArrays};
 use super::scan::ScanWriter;
 use super::scan_reader::ScanReader;
-use super::virtual_arrays::WholeArrays;
 use crate::iiif::Size;
 use crate::pixel::{Block, BlockLayout};
 use mozjpeg_sys as ffi;

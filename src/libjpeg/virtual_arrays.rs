@@ -4,6 +4,7 @@
 //! with several scans needs arrays of the whole image, because every scan visits all blocks. It keeps libjpeg's own
 //! arrays, and [`copy_rows`] copies them into strips as rows are decoded.
 
+use super::coefficients::WholeArrays;
 use super::state::{DecoderState, component_of, handle};
 use super::{LibjpegError, Result, raise};
 use mozjpeg_sys as ffi;
@@ -20,25 +21,6 @@ pub(super) unsafe fn install(state: *mut DecoderState) {
         memory.request_virt_barray = Some(request);
         memory.access_virt_barray = Some(access);
     }
-}
-
-/// libjpeg's function for requesting an array.
-type Request = unsafe extern "C-unwind" fn(
-    &mut ffi::jpeg_common_struct,
-    c_int,
-    ffi::boolean,
-    ffi::JDIMENSION,
-    ffi::JDIMENSION,
-    ffi::JDIMENSION,
-) -> *mut ffi::jvirt_barray_control;
-
-/// libjpeg's own arrays, which hold the coefficients of a whole image.
-pub(super) struct WholeArrays {
-    request: Request,
-    /// One array for each component, in order.
-    arrays: Vec<*mut ffi::jvirt_barray_control>,
-    /// Number of MCU rows that have been copied.
-    copied: u32,
 }
 
 /// Keeps the handles of libjpeg's own arrays.

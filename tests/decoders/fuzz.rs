@@ -174,6 +174,7 @@ fn damaged_jpeg_does_not_panic() {
     let mut whole = fixtures("formats", &["jpg"]);
     whole.extend(fixtures("jpeg", &["jpg"]));
     whole.extend(fixtures("jpeg/blocks", &["jpg"]));
+    whole.extend(fixtures("jpeg/blocks/several", &["jpg"]));
     whole.extend(fixtures("jpeg/lossless", &["jpg"]));
     endure("jpeg", &whole);
 }
