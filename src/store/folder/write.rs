@@ -6,6 +6,8 @@ use std::fs::{self, File, Metadata};
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io::{self, Write};
 use std::path::Path;
+use std::sync::LazyLock;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tempfile::{Builder, NamedTempFile};
 
@@ -100,7 +102,7 @@ fn create_in(directory: &Path) -> io::Result<NamedTempFile> {
     builder.tempfile_in(directory)
 }
 
-/// Moves a file's timestamp back by a random fraction of a clock tick and returns the new metadata.
+/// Moves a file's timestamp back by a fraction of a clock tick and returns the new metadata.
 ///
 /// Files of equal size written within the same tick then still get different entity tags. File systems that can't set
 /// timestamps keep the original one.
@@ -108,9 +110,10 @@ fn stamp(file: &File) -> io::Result<Metadata> {
     let metadata = file.metadata()?;
     // The kernel clock advances every few milliseconds, and a fast machine can write two versions of the same size
     // within that time. Their timestamps would be identical, and so would their entity tags. The timestamp moves back
-    // rather than forward because a time in the future would confuse `make`, rsync and the age check for marks.
-    let random = RandomState::new().build_hasher().finish();
-    let back = Duration::from_nanos(random % STAMP_SPREAD_NANOS);
+    // rather than forward because a time in the future would confuse `make`, rsync and the age check for marks. Each file
+    // of a process moves by another nanosecond, and other processes start elsewhere.
+    static NEXT: LazyLock<AtomicU64> = LazyLock::new(|| AtomicU64::new(RandomState::new().build_hasher().finish()));
+    let back = Duration::from_nanos(NEXT.fetch_add(1, Ordering::Relaxed) % STAMP_SPREAD_NANOS);
     let stamped = metadata.modified().ok().and_then(|modified| modified.checked_sub(back));
     match stamped.map(|time| file.set_modified(time)) {
         Some(Ok(())) => file.metadata(),
