@@ -237,25 +237,13 @@ impl Publisher {
         result.map(|published| published.expect("every state is wanted"))
     }
 
-    /// Publishes a single image like [`publish`](Self::publish), in a task of its own. Images that are only looked up
-    /// use all cores this way. Dropping the future cancels the task.
-    pub(crate) async fn publish_in_task(&self, image: Image) -> (Image, Result<Published, PublishError>) {
-        let publisher = self.clone();
-        in_task(async move {
-            let result = publisher.publish(&image).await;
-            (image, result)
-        })
-        .await
-    }
-
-    /// Publishes a single image like [`publish_in_task`](Self::publish_in_task), but only if it has been published
-    /// before. Returns `None` if it hasn't, without opening the source.
+    /// Publishes a single image like [`publish`](Self::publish), but only if it has been published before. Returns
+    /// `None` if it hasn't, without opening the source.
     ///
     /// # Errors
     /// Fails in the same cases as [`publish`](Self::publish).
     pub(crate) async fn publish_existing(&self, image: &Image) -> Result<Option<Published>, PublishError> {
-        let (publisher, image) = (self.clone(), image.clone());
-        in_task(async move { publisher.publish_if(&image, State::is_there).await }).await
+        self.publish_if(image, State::is_there).await
     }
 
     /// Publishes an image if its state in the store is wanted. Returns `None` if not.
@@ -412,15 +400,6 @@ impl Publisher {
         let done = self.budget.workers.run(work).await;
         done.map_err(|cause| PublishError::of_work(&image.identifier, cause))
     }
-}
-
-/// Runs a future in a task of its own. Dropping the returned future cancels the task.
-async fn in_task<T: Send + 'static>(work: impl Future<Output = T> + Send + 'static) -> T {
-    let mut task = JoinSet::new();
-    task.spawn(work);
-    let ended = task.join_next().await.expect("it has one task");
-    // Tasks are canceled only when the set is dropped.
-    ended.unwrap_or_else(|error| resume_unwind(error.into_panic()))
 }
 
 /// Describes an image that was left unchanged, regardless of its version.

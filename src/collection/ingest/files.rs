@@ -282,7 +282,7 @@ impl<'s, 'a: 's, Files: Iterator<Item = &'s [&'a Page]>> Work<'s, 'a, Files> {
         while self.running.len() < ingest.publisher.images_looked_up() && !ingest.publisher.is_stopped() {
             if let Some(image) = self.images.pop_front() {
                 let publish = async move {
-                    let (image, result) = ingest.publisher.publish_in_task(image).await;
+                    let result = ingest.publisher.publish(&image).await;
                     vec![Step::Ended(image, Box::new(result))]
                 };
                 self.running.push(publish.boxed());
