@@ -118,6 +118,35 @@ await walk('book', 'objects/book/index.html', {}, async (page) => {
   await page.waitForFunction(() => location.hash.includes('page=3'));
 });
 
+await walk('a slow picture', 'index.html', {}, async (page) => {
+  let release;
+  const held = new Promise((resolve) => { release = resolve; });
+  const isStill = (request) => request.resourceType() === 'image' && request.url().includes('/full/');
+  await page.route((url) => url.pathname.includes('/rome/full/'), async (route) => { await held; await route.continue(); });
+  const scripts = [];
+  page.on('request', (request) => { if (request.url().includes('openseadragon')) scripts.push(request.url()); });
+  const picture = page.waitForRequest(isStill);
+  await page.goto(`${base}objects/rome/index.html`, { waitUntil: 'commit' });
+  await picture;
+  await page.waitForTimeout(500);
+  check(!scripts.length, 'the picture comes before the script of the viewer');
+  release();
+  await isOpen(page);
+  check(scripts.length === 1, 'the viewer opens as soon as the picture is there');
+});
+
+await walk('a page that is chosen before the viewer is there', 'index.html', {}, async (page) => {
+  await page.route((url) => url.pathname.includes('/book/') && url.pathname.includes('/full/'), async (route) => {
+    await new Promise((resolve) => { setTimeout(resolve, 1500); });
+    await route.continue();
+  });
+  await page.goto(`${base}objects/book/index.html`, { waitUntil: 'commit' });
+  await page.locator('#strip a').nth(3).click();
+  await isOpen(page);
+  check(new URL(page.url()).hash.includes('page=4'), 'the page is in the URL');
+  check(await page.locator('#strip [aria-current]').count() > 0, 'the page is marked');
+});
+
 await walk('without JavaScript', 'index.html', { javaScriptEnabled: false }, async (page) => {
   check(await count(page) === 4, 'the list without JavaScript');
   await page.locator('#grid a').first().click();

@@ -342,6 +342,7 @@ class List {
 
 /* ---- Viewer ------------------------------------------------------------------------------------------------------- */
 
+const MAX_STILL_MS = 3000; // how long the viewer waits for the picture of the page
 const MIN_DOWNLOAD = 400; // longer side of the smallest picture worth downloading, in pixels
 
 /** Deep-zoom viewer for an object's images. The URL holds the page and the view. */
@@ -399,11 +400,19 @@ class Viewer {
     return done;
   }
 
-  load() {
+  async load() {
+    if (!location.hash) await this.seen();
     const script = element("script", { src: this.stage.dataset.viewer });
     script.addEventListener("load", () => this.start());
     script.addEventListener("error", () => { script.remove(); this.problem(() => this.load()); });
     document.head.append(script);
+  }
+
+  /** Resolves once the picture of the page is there, so that on a slow connection the viewer's script doesn't delay it. */
+  async seen() {
+    const picture = at("still")?.decode().catch(() => {});
+    const hurried = new Promise((resolve) => { this.hurry = resolve; setTimeout(resolve, MAX_STILL_MS); });
+    await Promise.race([picture, hurried]);
   }
 
   start() {
@@ -512,6 +521,11 @@ class Viewer {
 
   /** Opens the images for the current page side by side, each with a height of 1. */
   async open(view) {
+    if (!this.viewer) {
+      // The viewer starts with what the URL says.
+      this.hurry?.();
+      return;
+    }
     const run = this.run = (this.run ?? 0) + 1;
     const shown = this.spread(this.page);
     const inOrder = this.rightToLeft ? [...shown].reverse() : shown;
