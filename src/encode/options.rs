@@ -72,8 +72,8 @@ const MIN_TILE_SIZE: u32 = 32;
 
 /// Method for making full-size tiles from a JPEG source.
 ///
-/// Falls back to [`Reencode`](Self::Reencode) if the source is rotated, needs color conversion, has several scans, or
-/// its blocks don't line up with the tiles.
+/// Falls back to [`Reencode`](Self::Reencode) if the source is rotated, needs color conversion, or its blocks don't line
+/// up with the tiles.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum JpegTiles {

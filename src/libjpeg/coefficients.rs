@@ -4,8 +4,9 @@
 //! double the work, and some remote sources can only be read once.
 //!
 //! libjpeg's memory manager provides "virtual arrays". libjpeg stores coefficients in them and then decodes pixels from
-//! them. This module replaces the functions that access these arrays, so each array only covers a single strip. libjpeg
-//! writes the coefficients directly into the strip that tiles are later cut from, so nothing needs to be copied.
+//! them. For files with a single scan, the functions that access these arrays are replaced, so each array only covers a
+//! single strip. libjpeg writes the coefficients directly into the strip that tiles are later cut from, so nothing needs
+//! to be copied. Files with several scans need arrays of the whole image, from which strips are copied.
 //!
 //! Soundness depends on three invariants. libjpeg fills rows of MCUs in order, so it only accesses the strip that is
 //! currently being filled; any other order is an error. All pointers into a strip are derived from a single pointer
@@ -14,7 +15,8 @@
 //!
 //! We can't wait for a free strip here because the waiting thread is also the one that releases strips. Instead, the
 //! caller [reserves](CoefficientBuffer::reserve) a strip before decoding rows that might need it, and it is an error to
-//! leave too many completed strips untaken. libjpeg's default arrays hold the whole image, so we don't use them.
+//! leave too many completed strips untaken. libjpeg's own arrays hold the whole image, so a
+//! file with a single scan doesn't get them.
 
 use super::{LibjpegError, Result};
 use crate::iiif::Size;

@@ -50,6 +50,9 @@ const MAX_SCANS_OF_LARGE: u64 = 100;
 /// visits all blocks of its components, even if it has no data for them.
 const MAX_BLOCK_VISITS: u64 = 1_000_000_000;
 
+/// Maximum number of blocks in an MCU of several components (`C_MAX_BLOCKS_IN_MCU` in jpeglib.h).
+const MAX_MCU_BLOCKS: c_int = 10;
+
 /// Part of libjpeg's message about an unexpected second scan.
 const SECOND_SCAN: &str = "more than one scan";
 
@@ -137,14 +140,14 @@ impl Decoder {
     }
 
     fn has_several_scans(&self) -> bool {
-        // SAFETY: only reads the struct.
+        // SAFETY: only reads the struct. It raises an error if the header hasn't been read, but `new` has read it.
         unsafe { ffi::jpeg_has_multiple_scans(self.info()) != 0 }
     }
 
     fn components(&self) -> &[ffi::jpeg_component_info] {
         let count = usize::try_from(self.info().num_components).unwrap_or(0);
-        // SAFETY: `comp_info` points to `num_components` entries once the header has been read, and no C code runs during
-        // this borrow of `self`.
+        // SAFETY: `comp_info` points to `num_components` entries from reading the header until `finish`, and no C code runs
+        // during this borrow of `self`. Callers don't use it after `finish`.
         unsafe { std::slice::from_raw_parts(self.info().comp_info, count) }
     }
 
@@ -162,12 +165,15 @@ impl Decoder {
             _ => return None,
         };
         let components = self.components();
-        if components.len() != count {
+        // A tile has a single scan, whose MCUs have at most ten blocks (T.81, B.2.3). Files with a scan for each component
+        // can have more.
+        let mcu_blocks: c_int = components.iter().map(|it| it.h_samp_factor * it.v_samp_factor).sum();
+        if components.len() != count || count > 1 && mcu_blocks > MAX_MCU_BLOCKS {
             return None;
         }
         let component = |it: &ffi::jpeg_component_info| {
             let table = *info.quant_tbl_ptrs.get(usize::try_from(it.quant_tbl_no).ok()?)?;
-            // SAFETY: the pointer is either null or points to a table that lives as long as the decoder.
+            // SAFETY: the pointer is either null or points to a table that lives until `finish`.
             let quant_table = unsafe { table.as_ref() }?.quantval;
             let factor = |factor: c_int| u32::try_from(factor).ok().filter(|factor| (1..=4).contains(factor));
             Some(Component { h_samp: factor(it.h_samp_factor)?, v_samp: factor(it.v_samp_factor)?, quant_table })
@@ -186,8 +192,8 @@ impl Decoder {
         // SAFETY: `state` is valid and only used by this decoder.
         unsafe {
             (*state).coefficients = Some(CoefficientBuffer::new(layout, strip_rows, strips));
-            // Block smoothing would access neighbors in other strips and only matters for incomplete progressive files,
-            // so turn it off.
+            // Block smoothing would access neighbors in other strips. It only changes progressive files whose scans leave
+            // out bits, and tiles have their coefficients as they are, so the levels below must have them, too.
             (*state).info.do_block_smoothing = 0;
             (*state).info.scale_num = 1;
             (*state).info.scale_denom = if scale == RowScale::Half { 2 } else { 1 };
@@ -311,7 +317,7 @@ impl Decoder {
     /// # Errors
     /// Returns an error if a table can't be used in a baseline JPEG.
     fn update_quant_tables(&mut self) -> Result<()> {
-        // SAFETY: the pointers are either null or point to tables that live as long as the decoder.
+        // SAFETY: the pointers are either null or point to tables that live until `finish`.
         let table = |it: &ffi::jpeg_component_info| unsafe { it.quant_table.as_ref() }.map(|table| table.quantval);
         let tables: Vec<_> = self.components().iter().map(table).collect();
         // SAFETY: no C code runs during this borrow of `self`.
@@ -321,7 +327,9 @@ impl Decoder {
                 continue;
             };
             if !is_baseline(&table) {
-                return Err(LibjpegError::Codec("a quantization table between its scans is not for 8 bits".to_owned()));
+                let message = "it has a quantization table between its scans that tiles cannot have (publish it with \
+                               `--jpeg-tiles reencode`)";
+                return Err(LibjpegError::Codec(message.to_owned()));
             }
             Arc::make_mut(&mut buffer.layout).components[component].quant_table = table;
         }

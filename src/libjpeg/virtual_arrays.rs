@@ -30,6 +30,9 @@ pub(super) unsafe fn install(state: *mut DecoderState) {
 pub(super) unsafe fn watch(state: *mut DecoderState) {
     // SAFETY: as in `install`.
     unsafe {
+        if (*state).whole_arrays.is_some() {
+            return;
+        }
         let memory = &mut *(*state).info.common.mem;
         let request = memory.request_virt_barray.expect("libjpeg sets all functions");
         (*state).whole_arrays = Some(WholeArrays { request, arrays: Vec::new(), copied: 0 });

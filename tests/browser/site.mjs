@@ -87,6 +87,11 @@ await walk('view', 'objects/rome/index.html', { acceptDownloads: true }, async (
   await page.waitForTimeout(300);
   await page.getByRole('button', { name: 'Zoom in' }).click();
   await page.waitForFunction(() => location.hash.includes('view='));
+  const zoom = () => page.evaluate(() => window.viewer.viewport.getZoom());
+  const before = await zoom();
+  await page.locator('.openseadragon-canvas').first().dispatchEvent('keydown', { key: '+', code: 'BracketRight' });
+  check(await zoom() > before, 'plus zooms on a German keyboard');
+  await page.waitForTimeout(1000);
   const bounds = (shown) => shown.evaluate(() => { const { x, y, width } = window.viewer.viewport.getBounds(); return [x, y, width]; });
   const elsewhere = await context.newPage();
   await elsewhere.goto(page.url());

@@ -101,6 +101,20 @@ async fn files_with_several_scans_give_the_same_pictures_as_those_with_one() {
     }
 }
 
+#[tokio::test]
+async fn a_scan_for_each_component_may_have_more_blocks_than_a_tile_can() {
+    // 4:4:4 with factors of 2, which make twelve blocks in an MCU of all components.
+    let path = fixture("several/sequential-12-blocks.jpg");
+    for tiles in [JpegTiles::Auto, JpegTiles::Lossless] {
+        let [cut, again] = [tiles, JpegTiles::Reencode].map(|tiles| {
+            let mut options = options(tiles, TILE);
+            options.jpeg.subsampling = Subsampling::None;
+            options
+        });
+        assert!(published(path.clone(), cut).await == published(path.clone(), again).await, "{tiles:?}");
+    }
+}
+
 /// Returns a file that redefines the chroma quantization table before its second scan, with steps twice as large.
 fn with_other_steps_later() -> Vec<u8> {
     let mut bytes = std::fs::read(fixture("several/sequential-ycbcr-2x2.jpg")).expect("a fixture");

@@ -439,7 +439,7 @@ class Viewer {
 
   buildTools() {
     const button = (name, paths, act, more = {}) => element("button", { type: "button", "aria-label": name, title: name, onclick: act, ...more }, icon(paths));
-    const zoom = (factor) => () => { this.viewer.viewport.zoomBy(factor); this.viewer.viewport.applyConstraints(); };
+    const zoom = (factor) => () => this.zoom(factor);
     const tools = element("div", { class: "panel tools", role: "group", "aria-label": T.viewer },
       button(T.zoom_in, "M10 4v12M4 10h12", zoom(1.6)), button(T.zoom_out, "M4 10h12", zoom(1 / 1.6)),
       button(T.whole, "M3 7V3h4M13 3h4v4M17 13v4h-4M7 17H3v-4", () => { this.viewer.viewport.goHome(); }, { id: "whole" }),
@@ -475,13 +475,24 @@ class Viewer {
   }
 
   key(event) {
-    const { code } = event.originalEvent;
-    if (/^Key[RF]$/.test(code)) event.preventDefaultAction = true;
+    const { code, key, repeat, ctrlKey, metaKey, altKey } = event.originalEvent;
+    // OpenSeadragon finds plus and minus by their place on an American keyboard.
+    if (/^(Key[RF]|Equal|Minus)$/.test(code)) event.preventDefaultAction = true;
+    const direction = { "+": 1, "=": 1, "-": -1 }[key];
+    if (direction && !ctrlKey && !metaKey && !altKey) {
+      event.originalEvent.preventDefault();
+      this.zoom((repeat ? 1.2 : 2) ** direction);
+    }
     if (code === "PageDown" || code === "PageUp") {
       event.preventDefaultAction = true;
       event.originalEvent.preventDefault();
       this.step(code === "PageDown" ? 1 : -1);
     }
+  }
+
+  zoom(factor) {
+    this.viewer.viewport.zoomBy(factor);
+    this.viewer.viewport.applyConstraints();
   }
 
   rotate() {
@@ -521,15 +532,15 @@ class Viewer {
 
   /** Opens the images for the current page side by side, each with a height of 1. */
   async open(view) {
+    const shown = this.spread(this.page);
+    this.mark(shown);
     if (!this.viewer) {
       // The viewer starts with what the URL says.
       this.hurry?.();
       return;
     }
     const run = this.run = (this.run ?? 0) + 1;
-    const shown = this.spread(this.page);
     const inOrder = this.rightToLeft ? [...shown].reverse() : shown;
-    this.mark(shown);
     this.stage.querySelector(".problem")?.remove();
     if (!this.stage.querySelector(".wait")) this.stage.append(element("span", { class: "wait", "aria-hidden": true }));
     this.settled = false;
@@ -587,7 +598,7 @@ class Viewer {
     }
     const alternatives = shown.map((page) => this.pages[page].alt).filter(Boolean);
     const subject = alternatives.length ? alternatives.join(" ") : document.querySelector("h1").textContent;
-    this.viewer.canvas.setAttribute("aria-label", `${subject.replace(/\.$/, "")}. ${T.viewer_help}`);
+    this.viewer?.canvas.setAttribute("aria-label", `${subject.replace(/\.$/, "")}. ${T.viewer_help}`);
     at("spreads")?.setAttribute("aria-pressed", String(this.spreads));
     this.showDownloads(this.pages[this.page]);
   }

@@ -111,7 +111,9 @@ fn read_halved<'a>(
 
 /// Keeps a strip's or tile's blocks. Fails if they don't match the image's block layout.
 fn keep_blocks(decoder: &mut Decoder, kept: ChunkBlocks<'_>) -> Result<(), DecodeError> {
-    let layout = decoder.block_layout().filter(|layout| layout.components == kept.layout.components);
+    // A strip or tile with several scans may change its tables between them.
+    let has_one_scan = decoder.whole_image_bytes() == 0;
+    let layout = decoder.block_layout().filter(|layout| has_one_scan && layout.components == kept.layout.components);
     let layout = layout.ok_or(
         "its JPEG has other tables than the first one (publish it with `--jpeg-tiles reencode`, which decodes each)",
     )?;

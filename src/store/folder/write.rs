@@ -24,6 +24,9 @@ const CREATE_ATTEMPTS: u32 = 8;
 /// Range over which file timestamps are spread, in nanoseconds. This is well below the 10 ms tick of kernel clocks.
 const STAMP_SPREAD_NANOS: u64 = 1_000_000;
 
+/// Resolution of timestamps in coarse file systems, in nanoseconds.
+const COARSE_NANOS: u64 = 100;
+
 /// A fully written file that still has its temporary name.
 pub(super) struct Written {
     file: NamedTempFile,
@@ -111,9 +114,12 @@ fn stamp(file: &File) -> io::Result<Metadata> {
     // The kernel clock advances every few milliseconds, and a fast machine can write two versions of the same size
     // within that time. Their timestamps would be identical, and so would their entity tags. The timestamp moves back
     // rather than forward because a time in the future would confuse `make`, rsync and the age check for marks. Each file
-    // of a process moves by another nanosecond, and other processes start elsewhere.
+    // of a process moves by a different amount, and other processes start elsewhere.
     static NEXT: LazyLock<AtomicU64> = LazyLock::new(|| AtomicU64::new(RandomState::new().build_hasher().finish()));
-    let back = Duration::from_nanos(NEXT.fetch_add(1, Ordering::Relaxed) % STAMP_SPREAD_NANOS);
+    let count = NEXT.fetch_add(1, Ordering::Relaxed) % STAMP_SPREAD_NANOS;
+    // In steps of 100 ns, because some file systems, such as NTFS, don't keep smaller ones.
+    let steps = STAMP_SPREAD_NANOS / COARSE_NANOS;
+    let back = Duration::from_nanos(count % steps * COARSE_NANOS + count / steps);
     let stamped = metadata.modified().ok().and_then(|modified| modified.checked_sub(back));
     match stamped.map(|time| file.set_modified(time)) {
         Some(Ok(())) => file.metadata(),
