@@ -27,6 +27,9 @@ const STAMP_SPREAD_NANOS: u64 = 1_000_000;
 /// Resolution of timestamps in coarse file systems, in nanoseconds.
 const COARSE_NANOS: u64 = 100;
 
+/// Number of files stamped by this process, counted from a random start.
+static STAMPED: LazyLock<AtomicU64> = LazyLock::new(|| AtomicU64::new(RandomState::new().build_hasher().finish()));
+
 /// A fully written file that still has its temporary name.
 pub(super) struct Written {
     file: NamedTempFile,
@@ -115,8 +118,7 @@ fn stamp(file: &File) -> io::Result<Metadata> {
     // within that time. Their timestamps would be identical, and so would their entity tags. The timestamp moves back
     // rather than forward because a time in the future would confuse `make`, rsync and the age check for marks. Each file
     // of a process moves by a different amount, and other processes start elsewhere.
-    static NEXT: LazyLock<AtomicU64> = LazyLock::new(|| AtomicU64::new(RandomState::new().build_hasher().finish()));
-    let count = NEXT.fetch_add(1, Ordering::Relaxed) % STAMP_SPREAD_NANOS;
+    let count = STAMPED.fetch_add(1, Ordering::Relaxed) % STAMP_SPREAD_NANOS;
     // In steps of 100 ns, because some file systems, such as NTFS, don't keep smaller ones.
     let steps = STAMP_SPREAD_NANOS / COARSE_NANOS;
     let back = Duration::from_nanos(count % steps * COARSE_NANOS + count / steps);
