@@ -218,11 +218,39 @@ pub(super) fn values_of(
     Ok(values)
 }
 
+/// Returns `true` for a language tag that starts with a code of two or three letters (BCP 47 and ISO 639), and for
+/// `none`. Names such as `deutsch` have the form of tags, but none of them is registered.
+fn is_language_code(text: &str) -> bool {
+    let mut parts = text.split('-');
+    let is_code = |code: &str| (2..=3).contains(&code.len()) && code.bytes().all(|byte| byte.is_ascii_alphabetic());
+    let is_part = |part: &str| (1..=8).contains(&part.len()) && part.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    text == "none" || parts.next().is_some_and(is_code) && parts.all(is_part)
+}
+
+/// Returns the URI of a Creative Commons license, given its short name, such as `CC BY-SA 4.0`.
+fn license_named(name: &str) -> Option<String> {
+    let name = name.trim().to_lowercase().replace([' ', '_'], "-");
+    let rest = name.strip_prefix("cc")?.trim_start_matches('-');
+    if rest == "0" || rest == "0-1.0" {
+        return Some("http://creativecommons.org/publicdomain/zero/1.0/".to_owned());
+    }
+    let (terms, version) = rest.rsplit_once('-')?;
+    let is_known = matches!(terms, "by" | "by-sa" | "by-nd" | "by-nc" | "by-nc-sa" | "by-nc-nd")
+        && matches!(version, "1.0" | "2.0" | "2.5" | "3.0" | "4.0");
+    is_known.then(|| format!("http://creativecommons.org/licenses/{terms}/{version}/"))
+}
+
 /// Validates a row's descriptive values and serializes them.
 pub(super) fn serialize(values: &[(Column, String)]) -> Result<Option<RowMetadata>, String> {
     // Only called to validate the row while its line number is still known. The result is discarded and recreated for
     // each manifest, because 100,000 parsed rows need ten times as much memory as their serialized form.
     description(values)?;
+    for (column, value) in values {
+        let is_wrong = *column == Column::Language && !is_language_code(value.trim());
+        if is_wrong {
+            return Err(format!("`language`: `{value}` is not a language code such as `de` (one for each row)"));
+        }
+    }
     let mut row = Map::new();
     for (column, value) in values {
         let Some(name) = column.stored_name() else { continue };
@@ -277,8 +305,11 @@ fn description(values: &[(Column, String)]) -> Result<Description, String> {
                 statement.value.add(own.as_deref().or(language), value);
             }
             Column::Rights => {
-                description.rights =
-                    Some(value.parse::<Rights>().map_err(|error| format!("{error}; text belongs in `attribution`"))?);
+                let rights = value.parse::<Rights>().map_err(|error| match license_named(value) {
+                    Some(uri) => format!("rights `{value}` are not a URI; write {uri}"),
+                    None => format!("{error}; text belongs in `attribution`"),
+                });
+                description.rights = Some(rights?);
             }
             Column::Metadata(name, own) => {
                 let label = LanguageMap::new(None, name);

@@ -149,7 +149,12 @@ impl ApiFolder<'_> {
         let is_unseen = |(path, names): &&(String, Vec<String>)| {
             !self.named.folders.contains(path.as_str()) && names.iter().any(|name| is_region(name))
         };
-        stale.unseen.extend(listed.iter().filter(is_unseen).filter_map(|(path, _)| path.parse().ok()));
+        let unseen: Vec<String> = listed.iter().filter(is_unseen).map(|(path, _)| path.clone()).collect();
+        for path in unseen {
+            if self.has_objects(&path).await? {
+                stale.unseen.extend(path.parse());
+            }
+        }
         let (known, others): (Vec<_>, Vec<_>) = listed
             .into_iter()
             .flat_map(|(_, names)| names)
@@ -199,6 +204,18 @@ impl ApiFolder<'_> {
         Ok((path, names))
     }
 
+    /// Returns `true` if there are objects below a path. SeaweedFS and file systems keep the folders of deleted objects.
+    async fn has_objects(&self, path: &str) -> Result<bool, StaleError> {
+        let below = self.destination.images_below(self.version, path)?;
+        let mut pages = self.store.pages(&below);
+        while let Some(page) = pages.try_next().await? {
+            if !page.is_empty() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
     async fn look(&self, path: String) -> Result<(String, Lookup), StaleError> {
         // This program only publishes to valid identifiers.
         let Ok(identifier) = path.parse::<Identifier>() else { return Ok((path, Lookup::Nothing)) };
@@ -242,6 +259,19 @@ mod tests {
             mark: mark.map(Into::into),
         };
         store.put(object).await.expect("memory");
+    }
+
+    #[tokio::test]
+    async fn empty_folders_of_deleted_images_are_not_reported() -> Result<(), Box<dyn std::error::Error>> {
+        let folder = tempfile::TempDir::new()?;
+        let store = crate::store::FolderStore::new(folder.path().to_owned());
+        std::fs::create_dir_all(folder.path().join("gone/full/max/0"))?;
+        std::fs::create_dir_all(folder.path().join("left/full/max/0"))?;
+        std::fs::write(folder.path().join("left/full/max/0/default.jpg"), "a picture")?;
+        let destination = Destination::new(Prefix::default(), "https://example.org/iiif".parse()?, Versions::V3);
+        let unseen = stale_images(&destination, &store, &[]).await?.unseen;
+        assert_eq!(unseen.iter().map(ToString::to_string).collect::<Vec<_>>(), ["left"]);
+        Ok(())
     }
 
     #[tokio::test]

@@ -30,10 +30,12 @@ fn picture(folder: &TempDir, name: &str, width: u32, height: u32) {
 /// Creates a table with single images, a two-page book that reads from right to left, and a malicious row.
 fn table(folder: &TempDir, titles: &[&str]) -> PathBuf {
     let quoted = |cell: &str| format!("\"{}\"", cell.replace('"', "\"\""));
-    let header = "source,id,object,sequence,label@en,label@ar,summary,attribution,rights,viewingDirection,language,Maker,Type,Link,homepage,seeAlso,rendering,provider,range,alt";
+    let header = "source,id,object,sequence,label@en,label@ar,summary,attribution,rights,viewingDirection,language,Maker,Type,Link@,homepage,seeAlso,rendering,provider,range,alt";
+    // A language in a column name can be any text.
+    let header = header.replace("Link@", &quoted(&format!("Link@{HOSTILE}")));
     // Only the malicious row has links, a provider, a table of contents and an alternative text.
     let without_links = ["\"\""; 6].join(",");
-    let mut rows = vec![header.to_owned()];
+    let mut rows = vec![header];
     for (number, title) in titles.iter().enumerate() {
         let name = format!("{number}.png");
         picture(folder, &name, 300 + 10 * u32::try_from(number).expect("few"), 200);
@@ -77,7 +79,7 @@ fn table(folder: &TempDir, titles: &[&str]) -> PathBuf {
         HOSTILE,
         rights,
         "",
-        HOSTILE,
+        "none",
         HOSTILE,
         HOSTILE,
         "javascript:alert(1)",

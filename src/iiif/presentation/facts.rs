@@ -14,16 +14,19 @@ pub struct NavDate {
 
 /// Error returned for an invalid [`NavDate`].
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is not a date such as 1595, 1595-03, 1595-03-31 or 1595-03-31T12:00:00Z")]
+#[error("`{0}` is not a date such as 1595, 1595-03, 1595-03-31, 31.3.1595 or 1595-03-31T12:00:00Z")]
 pub struct NavDateError(String);
 
 impl FromStr for NavDate {
     type Err = NavDateError;
 
-    /// Parses a year, month, day or time. The time zone defaults to UTC.
+    /// Parses a year, month, day or time. The time zone defaults to UTC. Days can also be written as in Central Europe,
+    /// such as `31.3.1595`.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let refused = || NavDateError(text.to_owned());
         let (date, time) = text.split_once(['T', ' ']).map_or((text, None), |(date, time)| (date, Some(time)));
+        let dotted = dotted_date(date);
+        let date = dotted.as_deref().unwrap_or(date);
         let full = full_date(date).ok_or_else(refused)?;
         let full_time = time.map_or(Some("00:00:00Z".to_owned()), full_time).ok_or_else(refused)?;
         let text = format!("{full}T{full_time}");
@@ -54,6 +57,15 @@ fn full_date(date: &str) -> Option<String> {
     let day = parts.next().map_or(Some(1), |day| digits_of(day, 2))?;
     let is_date = parts.next().is_none() && (1..=12).contains(&month) && (1..=days(year, month)).contains(&day);
     is_date.then(|| format!("{sign}{year:04}-{month:02}-{day:02}"))
+}
+
+/// Returns a date such as `31.3.1595` with hyphens. Dates with slashes have no order that everyone agrees on.
+fn dotted_date(date: &str) -> Option<String> {
+    let mut parts = date.split('.').map(str::trim);
+    let mut number = || parts.next().and_then(|part| digits_of(part, part.len().clamp(1, 2)));
+    let (day, month) = (number()?, number()?);
+    let year = digits_of(parts.next()?, 4)?;
+    parts.next().is_none().then(|| format!("{year:04}-{month:02}-{day:02}"))
 }
 
 fn days(year: u32, month: u32) -> u32 {
@@ -151,7 +163,14 @@ mod tests {
             ("1900-02-29", None),
             ("1595-13", None),
             ("95", None),
-            ("31.3.1595", None),
+            ("31.3.1595", Some("1595-03-31T00:00:00Z")),
+            ("01.02.1595", Some("1595-02-01T00:00:00Z")),
+            ("31.4.1595", None),
+            ("3.1595", None),
+            ("1.2.95", None),
+            ("1.2.3.1595", None),
+            ("123.4.1595", None),
+            ("31/3/1595", None),
             ("c. 1595", None),
             ("1595-03-31T25:00", None),
             ("1595-03-31T12:00:00+1", None),
@@ -166,6 +185,7 @@ mod tests {
     fn a_date_knows_how_exactly_it_was_given() {
         for (text, given) in [
             ("1595", "1595"),
+            ("31.3.1595", "1595-03-31"),
             ("-0043-03", "-0043-03"),
             ("1595-03-31", "1595-03-31"),
             ("2024-02-29 12:30", "2024-02-29T12:30:00Z"),
