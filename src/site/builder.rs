@@ -29,6 +29,8 @@ pub(crate) struct SiteCounts {
     pub(crate) changed: Vec<(Key, u64)>,
     /// Pages for objects that are no longer part of the site.
     pub(crate) stale: Vec<Key>,
+    /// Columns chosen as filters that no object has.
+    pub(crate) unused_facets: Vec<String>,
 }
 
 /// Builds a site, which is incomplete until [`finish`](Self::finish) returns.
@@ -107,6 +109,10 @@ impl<'a> SiteBuilder<'a> {
         let mut directory = self.search.finish(&mut self.writer).await?;
         let assets: Vec<String> = self.pages.assets.files().into_iter().map(|file| file.path).collect();
         directory["assets"] = json!(assets);
+        let has_values =
+            |place: usize| directory["facets"][place]["values"].as_array().is_some_and(|all| !all.is_empty());
+        let facets = self.pages.options.facets.iter().enumerate();
+        let unused_facets = facets.filter(|(place, _)| !has_values(*place)).map(|(_, name)| name.clone()).collect();
         self.writer.flush().await?;
         // Browsers may still hold the previous directory, so the files it names are kept until the next run.
         let before = self.writer.read(Destination::SITE_DIRECTORY).await?.unwrap_or_default();
@@ -123,7 +129,7 @@ impl<'a> SiteBuilder<'a> {
         self.writer.flush().await?;
         self.writer.delete_others(|path| is_named(&before, path)).await?;
         let (unchanged, changed, stale) = self.writer.into_result();
-        Ok(SiteCounts { unchanged, changed, stale })
+        Ok(SiteCounts { unchanged, changed, stale, unused_facets })
     }
 
     async fn write_object(

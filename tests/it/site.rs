@@ -126,8 +126,11 @@ fn a_site_has_a_list_a_page_for_each_object_and_search() {
     let folder = TempDir::new().expect("a folder");
     let table = table(&folder, &["Map of Rome", "A plan"]);
     let server = FaultServer::start();
-    let run = ingest(&server, &table, &["--rights=https://creativecommons.org/publicdomain/mark/1.0/"]);
+    let rights = "--rights=https://creativecommons.org/publicdomain/mark/1.0/";
+    let run = ingest(&server, &table, &[rights, "--site-facet=Tpye"]);
     assert_eq!(run.code, Some(0), "{}", run.stderr);
+    assert_eq!(run.stderr.matches("warning: no object has metadata named `").count(), 1, "{}", run.stderr);
+    assert!(run.stderr.contains("named `Tpye`, so the site has no such filter"), "{}", run.stderr);
     assert!(run.stdout.ends_with("https://example.org/iiif/index.html\n"), "{}", run.stdout);
 
     let index = text(&server, "index.html");

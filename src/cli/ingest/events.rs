@@ -101,6 +101,9 @@ impl<'a> IngestReporter<'a> {
             IngestEvent::ActivitiesWritten { url, added } if *added > 0 => {
                 progress.note(&format!("added {} to {url}", counted_activities(*added)));
             }
+            IngestEvent::SiteFacetUnused { column } => progress.say(&format!(
+                "warning: no object has metadata named `{column}`, so the site has no such filter (`--site-facet`)"
+            )),
             IngestEvent::SiteWritten { url, updated, unchanged } => {
                 let files = counted(*updated, "file");
                 let text = format!("site: {files} updated, {} unchanged", HumanCount(*unchanged));

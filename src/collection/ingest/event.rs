@@ -89,6 +89,11 @@ pub enum IngestEvent<'a> {
         /// Number of activities added.
         added: u64,
     },
+    /// A column chosen as a filter of the site isn't in the metadata of any object.
+    SiteFacetUnused {
+        /// Name of the column.
+        column: &'a str,
+    },
     /// The site was written or already up to date.
     SiteWritten {
         /// URL of the first page.

@@ -30,6 +30,9 @@ impl Ingest<'_> {
         let is_there = |key: &Key| written.contains(key) || is_listed(key);
         let counts = self.build_site((presentation, options), content, is_there, false).await?;
         let url = presentation.destination().document(Destination::SITE_INDEX)?.url;
+        for column in &counts.unused_facets {
+            (self.events)(IngestEvent::SiteFacetUnused { column });
+        }
         let updated = counts.changed.len() as u64;
         (self.events)(IngestEvent::SiteWritten { url: &url, updated, unchanged: counts.unchanged });
         Ok(counts.stale)
