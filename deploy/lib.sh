@@ -72,7 +72,8 @@ a_picture() { # FOLDER
 start_servers() { # FOLDER ARGUMENT...
   local limit=$((SECONDS + 180)) tether=()
   if command -v setpriv >/dev/null; then tether=(setpriv --pdeathsig TERM); fi
-  touch "$1/servers.env"
+  # Not what servers before these have printed: the background job empties the file only when it starts.
+  : >"$1/servers.env"
   # It uses its own folder, and reports errors on stderr.
   "${tether[@]}" localstack/test.sh "${@:2}" --serve >"$1/servers.env" </dev/null &
   servers_pid=$!
