@@ -248,7 +248,10 @@ pub(super) fn serialize(values: &[(Column, String)]) -> Result<Option<RowMetadat
     for (column, value) in values {
         let is_wrong = *column == Column::Language && !is_language_code(value.trim());
         if is_wrong {
-            return Err(format!("`language`: `{value}` is not a language code such as `de` (one for each row)"));
+            return Err(format!(
+                "`language`: `{value}` is not a language code such as `de`, in which the texts of this row are; if the \
+                 column is metadata, give it another name"
+            ));
         }
     }
     let mut row = Map::new();
