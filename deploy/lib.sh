@@ -72,7 +72,7 @@ a_picture() { # FOLDER
 start_servers() { # FOLDER ARGUMENT...
   local limit=$((SECONDS + 180)) tether=()
   if command -v setpriv >/dev/null; then tether=(setpriv --pdeathsig TERM); fi
-  # Not what servers before these have printed: the background job empties the file only when it starts.
+  # Earlier servers may have written to this file, and the background job only empties it once it starts.
   : >"$1/servers.env"
   # It uses its own folder, and reports errors on stderr.
   "${tether[@]}" localstack/test.sh "${@:2}" --serve >"$1/servers.env" </dev/null &

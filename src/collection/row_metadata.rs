@@ -249,8 +249,8 @@ pub(super) fn serialize(values: &[(Column, String)]) -> Result<Option<RowMetadat
         let is_wrong = *column == Column::Language && !is_language_code(value.trim());
         if is_wrong {
             return Err(format!(
-                "`language`: `{value}` is not a language code such as `de`, in which the texts of this row are; if the \
-                 column is metadata, give it another name"
+                "`language`: `{value}` is not a language code such as `de`; if the column isn't the language of this \
+                 row's texts but metadata, give it another name"
             ));
         }
     }

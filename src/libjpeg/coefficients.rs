@@ -15,8 +15,8 @@
 //!
 //! We can't wait for a free strip here because the waiting thread is also the one that releases strips. Instead, the
 //! caller [reserves](CoefficientBuffer::reserve) a strip before decoding rows that might need it, and it is an error to
-//! leave too many completed strips untaken. libjpeg's own arrays hold the whole image, so a
-//! file with a single scan doesn't get them.
+//! leave too many completed strips untaken. libjpeg's own arrays hold the whole image, so files with a single scan don't
+//! use them.
 
 use super::{LibjpegError, Result};
 use crate::iiif::Size;

@@ -192,8 +192,8 @@ impl Decoder {
         // SAFETY: `state` is valid and only used by this decoder.
         unsafe {
             (*state).coefficients = Some(CoefficientBuffer::new(layout, strip_rows, strips));
-            // Block smoothing would access neighbors in other strips. It only changes progressive files whose scans leave
-            // out bits, and tiles have their coefficients as they are, so the levels below must have them, too.
+            // Block smoothing would access neighbors in other strips. It only affects progressive files whose scans omit
+            // bits. Tiles keep their coefficients unsmoothed, so the smaller levels do too.
             (*state).info.do_block_smoothing = 0;
             (*state).info.scale_num = 1;
             (*state).info.scale_denom = if scale == RowScale::Half { 2 } else { 1 };
@@ -327,8 +327,8 @@ impl Decoder {
                 continue;
             };
             if !is_baseline(&table) {
-                let message = "it has a quantization table between its scans that tiles cannot have (publish it with \
-                               `--jpeg-tiles reencode`)";
+                let message = "it redefines a quantization table between its scans, with steps that tiles can't have \
+                               (publish it with `--jpeg-tiles reencode`)";
                 return Err(LibjpegError::Codec(message.to_owned()));
             }
             Arc::make_mut(&mut buffer.layout).components[component].quant_table = table;

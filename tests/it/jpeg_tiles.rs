@@ -115,8 +115,8 @@ async fn a_scan_for_each_component_may_have_more_blocks_than_a_tile_can() {
     }
 }
 
-/// Returns a file that redefines the chroma quantization table before its second scan, with steps twice as large.
-fn with_other_steps_later() -> Vec<u8> {
+/// Returns a file that redefines the chroma quantization table before its second scan.
+fn with_other_steps_later(change: fn(u8) -> u8) -> Vec<u8> {
     let mut bytes = std::fs::read(fixture("several/sequential-ycbcr-2x2.jpg")).expect("a fixture");
     let find = |wanted: [u8; 2], from: usize| {
         from + bytes[from..].windows(2).position(|pair| pair == wanted).expect("a marker")
@@ -124,7 +124,7 @@ fn with_other_steps_later() -> Vec<u8> {
     let tables = find([0xff, 0xdb], find([0xff, 0xdb], 0) + 2);
     let mut table = bytes[tables..tables + 69].to_vec();
     assert_eq!(table[4], 1, "the table of chroma");
-    table[5..].iter_mut().for_each(|step| *step = step.saturating_mul(2));
+    table[5..].iter_mut().for_each(|step| *step = change(*step));
     let second = find([0xff, 0xda], find([0xff, 0xda], 0) + 2);
     bytes.splice(second..second, table);
     bytes
@@ -134,7 +134,7 @@ fn with_other_steps_later() -> Vec<u8> {
 async fn tables_that_change_between_scans_are_those_of_the_tiles() {
     let folder = TempDir::new().expect("a folder");
     let before = decoded(&std::fs::read(fixture("several/sequential-ycbcr-2x2.jpg")).expect("a fixture"));
-    let path = file(folder.path(), "later.jpg", &with_other_steps_later());
+    let path = file(folder.path(), "later.jpg", &with_other_steps_later(|step| step.saturating_mul(2)));
     // libjpeg is the reference: the decoder of `decoded` ignores such tables.
     let mut best = options(JpegTiles::Reencode, 4096);
     best.jpeg.quality = 98;
@@ -144,6 +144,17 @@ async fn tables_that_change_between_scans_are_those_of_the_tiles() {
     assert!(mean_difference(&decoded(&lossless["full/max/0/default.jpg"]), &source) < 2.0);
     let auto = put_together(&published(path, options(JpegTiles::Auto, TILE)).await, SIZE);
     assert!(mean_difference(&auto, &source) < 3.0);
+}
+
+#[tokio::test]
+async fn tables_that_tiles_cannot_have_are_an_error_that_names_the_option() {
+    let folder = TempDir::new().expect("a folder");
+    let path = file(folder.path(), "zero.jpg", &with_other_steps_later(|_| 0));
+    let store = Arc::new(MemoryStore::default());
+    let error = publish(Arc::clone(&store) as _, options(JpegTiles::Auto, TILE), path).await.expect_err("steps of 0");
+    let causes = std::iter::successors(Some(&error as &dyn std::error::Error), |error| error.source());
+    let text = causes.map(ToString::to_string).collect::<Vec<_>>().join(": ");
+    assert!(text.contains("--jpeg-tiles reencode") && store.puts().is_empty(), "{text}");
 }
 
 #[tokio::test]
