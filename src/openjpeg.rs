@@ -84,8 +84,12 @@ impl Decoder {
         let (Some(codec), Some(stream), Some(session)) = (codec, stream, NonNull::new(session)) else {
             // SAFETY: these are null or were created above, and nothing else refers to them.
             unsafe {
-                codec.into_iter().for_each(|codec| ffi::opj_destroy_codec(codec.as_ptr()));
-                stream.into_iter().for_each(|stream| ffi::opj_stream_destroy(stream.as_ptr()));
+                if let Some(codec) = codec {
+                    ffi::opj_destroy_codec(codec.as_ptr());
+                }
+                if let Some(stream) = stream {
+                    ffi::opj_stream_destroy(stream.as_ptr());
+                }
                 drop(Box::from_raw(session));
             }
             return Err(OpenjpegError("out of memory".to_owned()));

@@ -35,7 +35,7 @@ pub(super) struct BandRows {
     pieces: Pieces,
     /// `None` until the first row is read.
     decoder: Option<Decoder>,
-    band_rows: u32,
+    max_rows: u32,
     next_row: u32,
     /// Pixels of the current band, and how many of their bytes have been delivered.
     samples: Vec<u8>,
@@ -45,21 +45,20 @@ pub(super) struct BandRows {
 impl BandRows {
     pub(super) fn new(file: Input, pieces: Pieces) -> Self {
         let (decoder, samples) = (None, Vec::new());
-        Self { file, pieces, decoder, band_rows: BAND_ROWS, next_row: 0, samples, taken: 0 }
+        Self { file, pieces, decoder, max_rows: BAND_ROWS, next_row: 0, samples, taken: 0 }
     }
 
     fn decode_band(&mut self) -> Result<(), DecodeError> {
         let Self { file, pieces, decoder, .. } = self;
-        let decoder = match decoder {
-            Some(decoder) => decoder,
-            None => {
-                check_memory(pieces.band_bytes())?;
-                let (reader, length) = pieces.codestream_reader(file);
-                decoder.insert(Decoder::open(Box::new(reader), length)?)
-            }
+        let decoder = if let Some(decoder) = decoder {
+            decoder
+        } else {
+            check_memory(pieces.band_bytes())?;
+            let (reader, length) = pieces.codestream_reader(file);
+            decoder.insert(Decoder::open(Box::new(reader), length)?)
         };
         let (width, height) = pieces.max_pixels();
-        let rows = self.next_row..self.next_row.saturating_add(self.band_rows).min(height);
+        let rows = self.next_row..self.next_row.saturating_add(self.max_rows).min(height);
         decoder.decode(area(pieces.codestream.grid.band(rows.clone()))?)?;
         let count = rows.end.saturating_sub(rows.start);
         copy(decoder, (width, count), &pieces.channels, &mut self.samples)?;
@@ -102,22 +101,22 @@ mod tests {
     }
 
     /// Reads all samples of a file, in bands of this many rows or as a whole.
-    fn samples(bytes: &[u8], band_rows: Option<u32>) -> Result<Vec<u8>, DecodeError> {
+    fn samples(bytes: &[u8], max_rows: Option<u32>) -> Result<Vec<u8>, DecodeError> {
         let mut file = tempfile::tempfile()?;
         file.write_all(bytes)?;
-        read(file, band_rows)
+        read(file, max_rows)
     }
 
-    fn read(file: File, band_rows: Option<u32>) -> Result<Vec<u8>, DecodeError> {
+    fn read(file: File, max_rows: Option<u32>) -> Result<Vec<u8>, DecodeError> {
         let file = Input::from_file(file)?;
         let (pieces, size) = pieces_of(&file, &mut Metadata::default()).map_err(|_| "the headers are damaged")?;
         let mut samples = vec![0; pieces.channels.samples.row_bytes(size.width()) * size.height() as usize];
-        let mut rows: Box<dyn RowReader> = match band_rows {
-            Some(band_rows) => {
+        let mut rows: Box<dyn RowReader> = match max_rows {
+            Some(max_rows) => {
                 if !is_possible(&pieces) {
                     return Err("it can't be decoded in bands".into());
                 }
-                Box::new(BandRows { band_rows, ..BandRows::new(file, pieces) })
+                Box::new(BandRows { max_rows, ..BandRows::new(file, pieces) })
             }
             None => Box::new(PieceRows::new(file, pieces, NonZeroUsize::MIN)),
         };
@@ -130,10 +129,10 @@ mod tests {
         for (name, tolerance) in BANDED {
             let bytes = fixture(name);
             let whole = samples(&bytes, None).expect(name);
-            for band_rows in [1, 7, 16, 1000] {
-                let bands = samples(&bytes, Some(band_rows)).unwrap_or_else(|error| panic!("{name}: {error}"));
+            for max_rows in [1, 7, 16, 1000] {
+                let bands = samples(&bytes, Some(max_rows)).unwrap_or_else(|error| panic!("{name}: {error}"));
                 let difference = bands.iter().zip(&whole).map(|(one, other)| one.abs_diff(*other)).max();
-                assert!(difference <= Some(tolerance), "{name} in bands of {band_rows}: {difference:?}");
+                assert!(difference <= Some(tolerance), "{name} in bands of {max_rows}: {difference:?}");
             }
         }
     }
