@@ -65,6 +65,7 @@
 //! | `web` | sources on web servers, and [`verify`]; with `s3`, also [`bucket`] |
 //! | `webp` | WebP sources and tiles |
 //! | `cli` (default) | everything above, plus the command-line program's dependencies |
+//! | `heic` | HEIC sources; not part of `cli`, because HEVC is patented |
 //! | `openjpeg` | High-Throughput JPEG 2000 sources, and large JPEG 2000 sources without tiles in less memory; needs C, and isn't part of `cli` |
 //!
 //! If an operation needs a disabled feature, it fails with an error that names the feature. When using this crate as a

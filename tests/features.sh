@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # features.sh [--each]: checks that the library builds without warnings with no feature, with some and with all (with `--each`, also
-# with each one alone), and that the features for libraries bring neither the command line nor an HTTP server.
+# with each one alone), that the optional decoders work, and that the features for libraries bring neither the command line nor an HTTP server.
 set -euo pipefail
 cd "$(CDPATH='' cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd)"
 
@@ -9,14 +9,15 @@ readonly COMMAND_LINE='clap|clap_complete|clap_mangen|console|deunicode|indicati
 readonly SDK='aws-(config|runtime|sdk-[a-z0-9]*|smithy-[a-z0-9-]*|types)'
 
 main() {
-  local sets=('' 'jp2,webp' openjpeg pdf 'serve,spreadsheets,web' s3)
+  local sets=('' 'jp2,webp' heic openjpeg pdf 'serve,spreadsheets,web' s3)
   if [[ ${1:-} == --each ]]; then sets+=(avif jp2 jxl psd serve spreadsheets web webp); fi
   for features in "${sets[@]}"; do
     builds "$features"
   done
-  cargo check --quiet --lib --all-features 2>&1 | none "warnings with all features"
+  cargo clippy --quiet --lib --all-features -- -D warnings
   cargo test --quiet --lib --no-default-features feature
-  cargo test --quiet --lib --no-default-features --features openjpeg jp2
+  # The decoders that are not in the program.
+  tests/unit.sh heic heif jp2 jpeg_2000 matrix
   lacks s3 "$COMMAND_LINE|reqwest|hayro|hayro-jpeg2000"
   lacks jp2,pdf,spreadsheets,web,webp "$COMMAND_LINE|$SDK"
   # `hyper` itself is the client of the SDK and of `web`; the server is a feature of it.

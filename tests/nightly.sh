@@ -56,7 +56,12 @@ step_deny() {
 }
 
 # Ten minutes for each group of decoders.
-step_fuzz() { IIIF_PUBLISH_TEST_FUZZ_SECONDS=600 cargo test --test decoders -- fuzz:: --nocapture; }
+step_fuzz() {
+  export IIIF_PUBLISH_TEST_FUZZ_SECONDS=600
+  cargo test --test decoders -- fuzz:: --nocapture
+  # Those that are not in the program.
+  cargo test --test decoders --features heic,openjpeg -- damaged_heic damaged_jpeg_2000 --nocapture
+}
 
 # Storms and outages of up to a minute, 200 kills of each case, a bomb of 361 Mpixel.
 step_long() { IIIF_PUBLISH_TEST_LONG=1 cargo test --test it -- faults:: kills:: watched:: limits::; }

@@ -4,7 +4,8 @@
 set -euo pipefail
 cd "$(CDPATH='' cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd)"
 
-readonly TARGETS=(--lib --test decoders --no-default-features --features 'jp2,webp')
+# All decoders, with those that are not in the program.
+readonly TARGETS=(--lib --test decoders --no-default-features --features 'avif,heic,jp2,jxl,openjpeg,pdf,psd,webp')
 
 if cargo nextest --version >/dev/null 2>&1; then
   exec cargo nextest run --status-level fail --no-tests pass "${TARGETS[@]}" -- "$@"

@@ -61,10 +61,13 @@ impl SystemFiles {
 }
 
 /// File extensions of unsupported image and document formats that users might expect to be published.
-const UNSUPPORTED_EXTENSIONS: [&str; 25] = [
-    "ai", "arw", "cr2", "cr3", "dcm", "djvu", "dng", "eps", "exr", "hdr", "heic", "heif", "ico", "jph", "jxr", "nef",
-    "orf", "pef", "qoi", "raf", "raw", "rw2", "svg", "svs", "xcf",
+const UNSUPPORTED_EXTENSIONS: [&str; 23] = [
+    "ai", "arw", "cr2", "cr3", "dcm", "djvu", "dng", "eps", "exr", "hdr", "ico", "jph", "jxr", "nef", "orf", "pef",
+    "qoi", "raf", "raw", "rw2", "svg", "svs", "xcf",
 ];
+
+/// The same for formats that this build lacks. Only HEIC isn't part of the program by default.
+const DISABLED_EXTENSIONS: &[&str] = if cfg!(feature = "heic") { &[] } else { &["heic", "heif", "hif"] };
 
 /// Files that look like images but aren't published, counted by extension.
 #[derive(Debug, Default)]
@@ -85,8 +88,10 @@ impl UnsupportedFiles {
         }
         let extension = path.extension().and_then(OsStr::to_str).unwrap_or_default();
         let is_extension = |known: &&str| known.eq_ignore_ascii_case(extension);
-        if let Some(known) = UNSUPPORTED_EXTENSIONS.into_iter().find(|known| is_extension(known)) {
+        let mut unsupported = UNSUPPORTED_EXTENSIONS.iter().chain(DISABLED_EXTENSIONS);
+        if let Some(known) = unsupported.find(|known| is_extension(known)) {
             *self.unsupported.entry(known).or_default() += 1;
+            return;
         }
         for (name, extensions) in source::optional_formats() {
             if let Some(known) = extensions.iter().find(|known| is_extension(known)) {

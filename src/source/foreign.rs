@@ -1,7 +1,7 @@
 //! Recognizes unsupported formats from their first bytes, so error messages can name the format and suggest a
 //! converter.
 
-use super::brands::has_brand;
+use super::brands::{has_brand, is_avif, is_heif};
 
 /// An unsupported format and a hint for converting it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -12,7 +12,8 @@ pub(super) struct Foreign {
     pub(super) hint: &'static str,
 }
 
-const HEIC: &str = "convert it first, for example: `heif-dec IN.heic OUT.png` (in libheif before 1.18 `heif-convert`)";
+const HEIC: &str = "convert it first, for example: `heif-dec IN.heic OUT.png` (in libheif before 1.18 `heif-convert`), \
+    or build the program with the feature `heic`";
 const MAGICK: &str = "convert it first, for example: `magick 'IN[0]' OUT.png`";
 const SVG: &str = "draw it in pixels first, for example: `rsvg-convert --width 8000 --output OUT.png IN.svg`";
 const DICOM: &str = "convert it first, for example with DCMTK: `dcm2img --write-png IN.dcm OUT.png`";
@@ -87,8 +88,10 @@ const BRANDS: &[(&[u8; 4], &str, &str)] = &[
     (b"crx ", RAW, DEVELOP),
 ];
 
-/// Brands of supported formats. Supported files may list other brands too.
-const SUPPORTED_BRANDS: [&[u8; 4]; 2] = [b"avif", b"avis"];
+/// Returns `true` for the brands of supported formats. Supported files may list other brands too.
+fn is_supported(brand: [u8; 4]) -> bool {
+    is_avif(brand) || cfg!(feature = "heic") && is_heif(brand)
+}
 
 /// Recognizes a format from the start of a file. 512 bytes are enough.
 pub(super) fn recognize(magic: &[u8]) -> Option<Foreign> {
@@ -110,13 +113,12 @@ pub(super) fn recognize(magic: &[u8]) -> Option<Foreign> {
 /// Recognizes files that start with a `ftyp` box: length, type, major brand, then compatible brands starting at byte
 /// 16.
 fn by_brand(magic: &[u8]) -> Option<Foreign> {
-    let has_brand = |wanted: &[u8; 4]| has_brand(magic, |brand| brand == wanted);
-    if magic.get(4..8) != Some(b"ftyp") || SUPPORTED_BRANDS.into_iter().any(has_brand) {
+    if magic.get(4..8) != Some(b"ftyp") || has_brand(magic, is_supported) {
         return None;
     }
     // Go by the order of our table instead of the file's. HEIC files also list the generic `mif1` brand, sometimes
     // first.
-    let mut known = BRANDS.iter().filter(|(brand, ..)| has_brand(brand));
+    let mut known = BRANDS.iter().filter(|(wanted, ..)| has_brand(magic, |brand| brand == **wanted));
     let (name, hint) = known.next().map_or(("a video", VIDEO), |(_, name, hint)| (*name, *hint));
     Some(Foreign { name, hint })
 }
@@ -156,7 +158,7 @@ mod tests {
             assert_eq!(recognized(&[signature, &b" and more"[..]].concat()), Some(*name));
             assert!(hint.starts_with(char::is_lowercase) && !hint.ends_with('.'), "{hint}");
         }
-        for (brand, name, _) in BRANDS {
+        for (brand, name, _) in BRANDS.iter().filter(|(brand, ..)| !is_supported(**brand)) {
             assert!(recognized(&[b"\0\0\0\x18ftyp", &brand[..], b"\0\0\0\0mif1miaf"].concat()).is_some(), "{name}");
             assert_eq!(recognized(&[b"\0\0\0\x10ftyp", &brand[..], b"\0\0\0\0"].concat()), Some(*name));
         }
@@ -165,7 +167,8 @@ mod tests {
     #[test]
     fn specific_brands_precede_general_ones() {
         assert_eq!(recognized(b"\0\0\0\x1cftypmif1\0\0\0\0mif1avif"), None, "supported");
-        assert_eq!(recognized(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic"), Some("a HEIC image"));
+        let heic = recognized(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic");
+        assert_eq!(heic, (!cfg!(feature = "heic")).then_some("a HEIC image"));
         assert_eq!(recognized(b"\0\0\0\x14ftypisom\0\0\0\0mp41"), Some("a video"));
     }
 

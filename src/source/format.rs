@@ -1,8 +1,8 @@
 //! Table of supported source formats. To add a format, write a decoder and add a row to this table.
 
-#[cfg(feature = "avif")]
-use super::avif;
-use super::brands::has_brand;
+use super::brands::{has_brand, is_avif, is_heif};
+#[cfg(any(feature = "avif", feature = "heic"))]
+use super::heif;
 #[cfg(feature = "jp2")]
 use super::jp2;
 #[cfg(feature = "jxl")]
@@ -165,13 +165,26 @@ static FORMATS: &[Format] = &[
         extensions: &["avif"],
         is_default: false,
         revision: 1,
-        // Files with an AVIF brand may also list a HEIF brand.
-        recognizes: |magic| has_brand(magic, |brand| matches!(brand, b"avif" | b"avis")),
+        recognizes: |magic| has_brand(magic, is_avif),
         pages: None,
         #[cfg(feature = "avif")]
-        open: avif::open,
+        open: |file, options| heif::open(file, options, "AVIF"),
         #[cfg(not(feature = "avif"))]
         open: |_, _| Err(Refusal::Disabled { what: "AVIF files", feature: "avif" }),
+    },
+    Format {
+        name: "heic",
+        title: "HEIC",
+        extensions: &["heic", "heif", "hif"],
+        is_default: false,
+        revision: 1,
+        // AVIF files may also list a HEIF brand.
+        recognizes: |magic| has_brand(magic, is_heif) && !has_brand(magic, is_avif),
+        pages: None,
+        #[cfg(feature = "heic")]
+        open: |file, options| heif::open(file, options, "HEIC"),
+        #[cfg(not(feature = "heic"))]
+        open: |_, _| Err(Refusal::Disabled { what: "HEIC files", feature: "heic" }),
     },
     Format {
         name: "jxl",
@@ -291,7 +304,9 @@ mod tests {
             (b"\xff\x0a\xfa", Some("jxl")),
             (b"8BPS\0\x02", Some("psd")),
             (b"\0\0\0\x18ftypmif1\0\0\0\0mif1avif", Some("avif")),
-            (b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", None),
+            (b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", Some("heic")),
+            (b"\0\0\0\x18ftypmif1\0\0\0\0mif1miaf", Some("heic")),
+            (b"\0\0\0\x18ftypisom\0\0\0\0isommp41", None),
             (b"P", None),
             (b"", None),
         ] {

@@ -62,7 +62,7 @@ impl Input {
     }
 
     /// Fills `into` starting at an offset. Fails if the file is too short.
-    #[cfg(any(test, feature = "avif", feature = "jp2"))]
+    #[cfg(any(test, feature = "avif", feature = "heic", feature = "jp2"))]
     pub(super) fn read_exact_at(&self, offset: u64, into: &mut [u8]) -> io::Result<()> {
         Self { position: offset, ..self.clone() }.read_exact(into)
     }

@@ -7,17 +7,17 @@
 //! Reading rows in order keeps memory usage low. A quarter turn requires memory for the whole image, and so do codecs
 //! that can only decode an entire image at once. [`Header`] reports how much memory is needed up front.
 
-#[cfg(feature = "avif")]
-mod avif;
 mod brands;
 mod color;
 mod error;
 mod foreign;
 mod format;
 mod gif_screen;
-#[cfg(any(feature = "avif", feature = "jxl"))]
+#[cfg(any(feature = "avif", feature = "heic", feature = "jxl"))]
 mod hdr;
 mod header;
+#[cfg(any(feature = "avif", feature = "heic"))]
+mod heif;
 mod icc;
 mod icc_error;
 mod icc_lut;

@@ -237,6 +237,12 @@ fn damaged_avif_does_not_panic() {
     endure("avif", &fixtures("avif", &["avif"]));
 }
 
+#[cfg(feature = "heic")]
+#[test]
+fn damaged_heic_does_not_panic() {
+    endure("heic", &fixtures("heic", &["heic"]));
+}
+
 #[test]
 fn damaged_jpeg_xl_does_not_panic() {
     endure("jxl", &fixtures("jxl", &["jxl"]));

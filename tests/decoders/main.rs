@@ -13,6 +13,8 @@ mod cascade;
 mod color;
 mod formats;
 mod fuzz;
+#[cfg(feature = "heic")]
+mod heic;
 mod inks;
 mod jp2;
 mod jxl;

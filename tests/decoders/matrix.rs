@@ -10,6 +10,12 @@ use std::path::{Path, PathBuf};
 /// Folders of files, each with the results of another decoder in `expected`.
 const FOLDERS: [&str; 8] = ["avif", "formats", "lenient", "tiff", "jp2", "jpeg/lossless", "jxl", "psd"];
 
+/// Folders of formats that are not in every build.
+#[cfg(feature = "heic")]
+const OPTIONAL_FOLDERS: [&str; 1] = ["heic"];
+#[cfg(not(feature = "heic"))]
+const OPTIONAL_FOLDERS: [&str; 0] = [];
+
 /// Entries of the folders that are not images.
 const NOT_IMAGES: [&str; 3] = ["README.md", "expected", "make.py"];
 
@@ -21,6 +27,12 @@ const WITHOUT_EXPECTATION: &[(&str, &str)] = &[
     ("avif/pq.avif", "avifdec leaves high dynamic range as it is: `avif.rs` checks the warning"),
     ("avif/turned-mirrored.avif", "`avif.rs` compares it with the drawn picture"),
     ("avif/turned.avif", "`avif.rs` compares it with the drawn picture"),
+    #[cfg(feature = "heic")]
+    ("heic/p3.heic", "libheif leaves the colors as they are: `heic.rs` checks the conversion"),
+    #[cfg(feature = "heic")]
+    ("heic/pq.heic", "libheif leaves high dynamic range as it is: `heic.rs` checks the warning"),
+    #[cfg(feature = "heic")]
+    ("heic/two.heic", "`heic.rs` compares it with the drawn picture"),
     ("jp2/cmyk.jp2", "inks have no single correct color: `jp2.rs` checks the color model"),
     ("jp2/exchanged.jp2", "`jp2.rs` compares it with the drawn picture"),
     ("jp2/gray12.jp2", "`jp2.rs` compares it with the drawn picture"),
@@ -75,6 +87,10 @@ fn tolerance(name: &str) -> Tolerance {
         within(0.2, 2, "dark colors have few steps in linear light of 10 bits")
     } else if has("lossy") && has(".jxl") || has("jpeg-turned") {
         within(0.3, 1, "decoders of lossy data may round differently")
+    } else if has(".heic") && (has("420") || has("422")) {
+        within(1.4, 6, "libheif repeats samples of chroma: `heic.rs` compares them with the drawn picture")
+    } else if has("444-12.heic") {
+        within(0.3, 1, "rounded from 12 to 8 bits")
     } else if has("webp-lossy") {
         within(0.0, 0, "Pillow has the same decoder")
     } else if has("jpeg") || has("lossy") {
@@ -102,7 +118,7 @@ struct Fixture {
 fn fixtures() -> Vec<Fixture> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures");
     let mut fixtures = Vec::new();
-    for folder in FOLDERS {
+    for folder in FOLDERS.into_iter().chain(OPTIONAL_FOLDERS) {
         for entry in std::fs::read_dir(root.join(folder)).expect("a folder").flatten() {
             let (path, name) = (entry.path(), entry.file_name().into_string().expect("ASCII"));
             if NOT_IMAGES.contains(&name.as_str()) {

@@ -102,7 +102,7 @@ impl Metadata {
     }
 
     /// Adds an existing warning.
-    #[cfg(any(feature = "avif", feature = "jxl"))]
+    #[cfg(any(feature = "avif", feature = "heic", feature = "jxl"))]
     pub(super) fn add_warning(&mut self, warning: Warning) {
         self.warnings.push(warning);
     }

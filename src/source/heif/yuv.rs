@@ -1,8 +1,8 @@
 //! Converts luma and chroma to RGB (ITU-T H.273).
 
 use super::DecodeError;
-use super::decode::Decoded;
-use super::properties::Av1Format;
+use super::codec::Picture;
+use super::properties::SampleFormat;
 
 /// Conversion from luma and chroma to RGB.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -80,8 +80,8 @@ impl Range {
 
 /// Converts the planes of a single coded image.
 pub(super) struct Planes<'a> {
-    decoded: &'a Decoded,
-    format: Av1Format,
+    decoded: &'a dyn Picture,
+    format: SampleFormat,
     width: usize,
     height: usize,
     matrix: Matrix,
@@ -92,8 +92,8 @@ pub(super) struct Planes<'a> {
 impl<'a> Planes<'a> {
     /// Uses the matrix and range from the file, or from the image if the file doesn't specify them.
     pub(super) fn new(
-        decoded: &'a Decoded,
-        format: Av1Format,
+        decoded: &'a dyn Picture,
+        format: SampleFormat,
         (width, height): (u32, u32),
         numbers: Option<(u16, bool)>,
     ) -> Result<Self, DecodeError> {

@@ -14,8 +14,8 @@ const ALPHA: [&[u8]; 2] = [b"urn:mpeg:mpegB:cicp:systems:auxiliary:alpha", b"urn
 pub(super) enum Property {
     /// Width and height from `ispe`.
     Size(u32, u32),
-    /// Decoder requirements from `av1C`.
-    Av1(Av1Format),
+    /// Codec configuration from `av1C` or `hvcC`.
+    Codec(CodecConfiguration),
     /// ITU-T H.273 color numbers from `colr`.
     Color(ColorNumbers),
     /// ICC profile from `colr`.
@@ -39,13 +39,23 @@ pub(super) enum Property {
     Unknown([u8; 4]),
 }
 
-/// Sample format of an AV1 image.
+/// Sample format of a coded image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Av1Format {
+pub(super) struct SampleFormat {
     pub(super) bits: u8,
     pub(super) is_gray: bool,
     /// `true` if two columns share a chroma sample, followed by the same for rows.
     pub(super) subsampling: (bool, bool),
+}
+
+/// Everything that a decoder needs to know besides the coded image.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct CodecConfiguration {
+    pub(super) format: SampleFormat,
+    /// HEVC parameter sets. AV1 images contain their own.
+    pub(super) parameter_sets: Vec<Vec<u8>>,
+    /// Length in bytes of the lengths in front of HEVC units.
+    pub(super) length_bytes: u8,
 }
 
 /// Color described by numeric codes (ITU-T H.273).
@@ -88,7 +98,7 @@ impl Property {
         if &one.kind == b"colr" {
             return read_color(file, one, max_profile);
         }
-        if !matches!(&one.kind, b"ispe" | b"av1C" | b"irot" | b"imir" | b"clap" | b"auxC" | b"clli") {
+        if !matches!(&one.kind, b"ispe" | b"av1C" | b"hvcC" | b"irot" | b"imir" | b"clap" | b"auxC" | b"clli") {
             let is_known = matches!(&one.kind, b"pixi" | b"pasp" | b"mdcv" | b"amve" | b"cclv" | b"udes" | b"altt");
             return Ok(if is_known { Self::Ignored } else { Self::Unknown(one.kind) });
         }
@@ -99,7 +109,8 @@ impl Property {
                 numbers.version_and_flags()?;
                 Self::Size(numbers.long()?, numbers.long()?)
             }
-            b"av1C" => Self::Av1(Av1Format::read(&mut numbers)?),
+            b"av1C" => Self::Codec(CodecConfiguration::read_av1(&mut numbers)?),
+            b"hvcC" => Self::Codec(CodecConfiguration::read_hevc(&mut numbers)?),
             b"irot" => Self::Turn(numbers.byte()? & 3),
             b"imir" => Self::Mirror(numbers.byte()? & 1 == 1),
             b"clap" => {
@@ -137,9 +148,9 @@ fn read_color(file: &Input, one: &FileBox, max_profile: u64) -> Result<Property,
     })
 }
 
-impl Av1Format {
-    /// Reads the codec configuration (AV1 in ISO base media files, section 2.3.3).
-    fn read(numbers: &mut Numbers) -> Result<Self, DecodeError> {
+impl CodecConfiguration {
+    /// Reads the contents of `av1C` (AV1 in ISO base media files, section 2.3.3).
+    fn read_av1(numbers: &mut Numbers) -> Result<Self, DecodeError> {
         numbers.short()?;
         let flags = numbers.byte()?;
         let is_set = |bit: u8| flags >> bit & 1 == 1;
@@ -148,7 +159,34 @@ impl Av1Format {
             (true, false) => 10,
             (true, true) => 12,
         };
-        Ok(Self { bits, is_gray: is_set(4), subsampling: (is_set(3), is_set(2)) })
+        let format = SampleFormat { bits, is_gray: is_set(4), subsampling: (is_set(3), is_set(2)) };
+        Ok(Self { format, parameter_sets: Vec::new(), length_bytes: 0 })
+    }
+
+    /// Reads the contents of `hvcC` (ISO/IEC 14496-15, section 8.3.2).
+    fn read_hevc(numbers: &mut Numbers) -> Result<Self, DecodeError> {
+        // Version, profile, level and segmentation.
+        numbers.take(16)?;
+        let chroma = numbers.byte()? & 3;
+        let (luma_bits, chroma_bits) = (8 + (numbers.byte()? & 7), 8 + (numbers.byte()? & 7));
+        if chroma > 0 && luma_bits != chroma_bits {
+            return Err("its luma and chroma have different bit depths, which is not supported".into());
+        }
+        // Frame rate.
+        numbers.short()?;
+        let length_bytes = (numbers.byte()? & 3) + 1;
+        let mut parameter_sets = Vec::new();
+        for _ in 0..numbers.byte()? {
+            // The kind of the units, which they repeat.
+            numbers.byte()?;
+            for _ in 0..numbers.short()? {
+                let bytes = numbers.short()?;
+                parameter_sets.push(numbers.take(bytes.into())?.to_vec());
+            }
+        }
+        // 4:0:0, 4:2:0, 4:2:2 and 4:4:4. Gray has no chroma to share.
+        let format = SampleFormat { bits: luma_bits, is_gray: chroma == 0, subsampling: (chroma < 3, chroma < 2) };
+        Ok(Self { format, parameter_sets, length_bytes })
     }
 }
 

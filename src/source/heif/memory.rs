@@ -5,10 +5,6 @@ use super::tiles::Tiles;
 /// Decoder memory for a coded image of any size, in bytes.
 const DECODER_BYTES: u64 = 8 << 20;
 
-/// Decoder memory per pixel in bytes, not counting the picture itself. The decoder keeps data about each block for its
-/// filters and for subsequent frames.
-const BLOCK_BYTES: u64 = 2;
-
 /// Memory per image column for converting a row, in bytes. This covers the samples before and after the conversion.
 const ROW_BYTES: u64 = 40;
 
@@ -21,17 +17,18 @@ fn of_tiles(tiles: &Tiles, threads: usize) -> u64 {
     let pixels = u64::from(tiles.tile.0) * u64::from(tiles.tile.1);
     let columns = u64::from(tiles.columns);
     let picture = picture_bytes(tiles, pixels);
-    // Film grain is added to a copy of the picture.
-    let working = picture.saturating_add(pixels.saturating_mul(BLOCK_BYTES));
-    let of_one = working.saturating_add(tiles.max_coded_bytes()).saturating_add(DECODER_BYTES);
+    let spare = picture.saturating_mul(tiles.codec.spare_pictures);
+    let working = spare.saturating_add(pixels.saturating_mul(tiles.codec.block_bytes));
+    let coded = tiles.max_coded_bytes().saturating_mul(tiles.codec.coded_copies);
+    let of_one = working.saturating_add(coded).saturating_add(DECODER_BYTES);
     let row = picture.saturating_mul(columns).saturating_add(ROW_BYTES.saturating_mul(tiles.size.0.into()));
     row.saturating_add(of_one.saturating_mul(columns.min(threads as u64)))
 }
 
 /// Returns a decoded picture's size in bytes.
 fn picture_bytes(tiles: &Tiles, pixels: u64) -> u64 {
-    let sample = if tiles.format.bits > 8 { 2 } else { 1 };
-    let chroma = match (tiles.format.is_gray, tiles.format.subsampling) {
+    let sample = (tiles.codec.sample_bytes)(tiles.format().bits);
+    let chroma = match (tiles.format().is_gray, tiles.format().subsampling) {
         (true, _) => 0,
         (_, (true, true)) => pixels / 2,
         (_, (true, false) | (false, true)) => pixels,

@@ -4,8 +4,9 @@ use super::boxes::{FileBox, Numbers, boxes};
 use super::properties::Property;
 use super::{DecodeError, Input, Refusal};
 use crate::source::metadata::MAX_PROFILE_BYTES;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::ops::Range;
+use std::slice;
 
 /// Maximum size in bytes of a box inside `meta`, except for properties. Only item tables are read.
 const MAX_TABLE_BYTES: u64 = 2 << 20;
@@ -22,6 +23,7 @@ pub(super) struct Item {
     pub(super) kind: [u8; 4],
     /// Byte ranges of the item's content in the file.
     pub(super) extents: Vec<Range<u64>>,
+    is_hidden: bool,
     /// Property indices, each with `true` if readers must understand the property.
     properties: Vec<(usize, bool)>,
 }
@@ -33,8 +35,21 @@ struct Reference {
     to: Vec<u32>,
 }
 
+impl Reference {
+    /// Returns the items that are only part of another image, or that only accompany one.
+    fn parts(&self) -> &[u32] {
+        match &self.kind {
+            b"dimg" => &self.to,
+            b"auxl" | b"thmb" => slice::from_ref(&self.from),
+            _ => &[],
+        }
+    }
+}
+
 /// Contents of the `meta` box.
 pub(super) struct Items {
+    /// Name of the file's format.
+    pub(super) container: &'static str,
     pub(super) primary: u32,
     by_id: BTreeMap<u32, Item>,
     properties: Vec<Property>,
@@ -42,15 +57,16 @@ pub(super) struct Items {
 }
 
 impl Items {
-    pub(super) fn read(file: &Input) -> Result<Self, Refusal> {
+    pub(super) fn read(file: &Input, container: &'static str) -> Result<Self, Refusal> {
         let outer = boxes(file, 0..file.length(), Some(b"meta"))?;
         let Some(meta) = outer.into_iter().find(|one| &one.kind == b"meta") else {
-            return Err(Refusal::Unsupported("an AVIF sequence without a still image".to_owned()));
+            return Err(Refusal::Unsupported(format!("a sequence without a still image ({container})")));
         };
         // `meta` is a full box, so it starts with a version and flags.
         let start = (meta.content.start + 4).min(meta.content.end);
         let inner = boxes(file, start..meta.content.end, None)?;
-        let mut items = Self { primary: 0, by_id: BTreeMap::new(), properties: Vec::new(), references: Vec::new() };
+        let mut items =
+            Self { container, primary: 0, by_id: BTreeMap::new(), properties: Vec::new(), references: Vec::new() };
         let data = inner.iter().find(|one| &one.kind == b"idat").map_or(0..0, |data| data.content.clone());
         for one in &inner {
             let mut table = |read: &dyn Fn(&mut Self, Numbers) -> Result<(), DecodeError>| {
@@ -82,7 +98,8 @@ impl Items {
             match property {
                 Some(Property::Unknown(kind)) if *is_essential => {
                     let kind = kind.escape_ascii();
-                    return Err(Refusal::Unsupported(format!("an AVIF image with the property `{kind}`")));
+                    let container = self.container;
+                    return Err(Refusal::Unsupported(format!("an image with the property `{kind}` ({container})")));
                 }
                 Some(property) => properties.push(property),
                 None => {}
@@ -102,6 +119,17 @@ impl Items {
         self.references.iter().filter(move |one| one.kind == kind && one.to.contains(&to)).map(|one| one.from)
     }
 
+    /// Returns the number of images besides the primary one. Thumbnails, alpha channels, depth maps and parts of other
+    /// images don't count.
+    pub(super) fn other_images(&self) -> usize {
+        let parts: HashSet<u32> = self.references.iter().flat_map(Reference::parts).copied().collect();
+        let is_other = |(id, item): &(&u32, &Item)| {
+            let is_image = matches!(&item.kind, b"av01" | b"grid" | b"hvc1" | b"iden" | b"iovl");
+            is_image && !item.is_hidden && **id != self.primary && !parts.contains(id)
+        };
+        self.by_id.iter().filter(is_other).count()
+    }
+
     fn read_primary(&mut self, mut numbers: Numbers) -> Result<(), DecodeError> {
         let (version, _) = numbers.version_and_flags()?;
         self.primary = read_id(&mut numbers, version > 0)?;
@@ -118,12 +146,13 @@ impl Items {
             if entry.take(4)? != b"infe" {
                 continue;
             }
-            let (version, _) = entry.version_and_flags()?;
+            let (version, flags) = entry.version_and_flags()?;
             // Older versions have no kind and aren't used for images.
             if version >= 2 {
                 let id = read_id(&mut entry, version > 2)?;
                 entry.short()?;
-                self.by_id.entry(id).or_default().kind = entry.take(4)?.try_into()?;
+                let item = self.by_id.entry(id).or_default();
+                (item.kind, item.is_hidden) = (entry.take(4)?.try_into()?, flags & 1 == 1);
             }
         }
         Ok(())

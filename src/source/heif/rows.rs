@@ -1,6 +1,6 @@
 //! Returns the image row by row, holding one row of tiles in memory at a time.
 
-use super::decode::Decoded;
+use super::codec::Picture;
 use super::tiles::Tiles;
 use super::yuv::Planes;
 use super::{DecodeError, Depth, Input};
@@ -17,7 +17,7 @@ pub(super) struct Band {
     /// Matrix and range specified by the file.
     numbers: Option<(u16, bool)>,
     /// Decoded pictures of the current row of tiles.
-    decoded: Vec<Option<Decoded>>,
+    decoded: Vec<Option<Box<dyn Picture>>>,
     next_tile_row: u32,
     /// Next pixel row within the current row of tiles.
     next: usize,
@@ -36,7 +36,7 @@ impl Band {
         }
         row.clear();
         for decoded in self.decoded.iter().flatten() {
-            let planes = Planes::new(decoded, self.tiles.format, self.tiles.tile, self.numbers)?;
+            let planes = Planes::new(&**decoded, self.tiles.format(), self.tiles.tile, self.numbers)?;
             if self.channels == 1 {
                 row.extend(planes.luma(self.next)?.map(scaled));
             } else {
@@ -53,8 +53,8 @@ impl Band {
         self.decoded.clear();
         self.decoded.resize_with(tiles.columns as usize, || None);
         let tasks = (0..).zip(&mut self.decoded).collect();
-        workers::share(tasks, |(column, decoded): (u32, &mut Option<Decoded>)| {
-            *decoded = Some(Decoded::new(tiles.read(file, (column, row))?, tiles.tile, tiles.format)?);
+        workers::share(tasks, |(column, decoded): (u32, &mut Option<Box<dyn Picture>>)| {
+            *decoded = Some(tiles.decode(file, (column, row))?);
             Ok::<_, DecodeError>(())
         })?;
         (self.next, self.next_tile_row) = (0, row + 1);
@@ -71,7 +71,7 @@ fn scaled(value: f32) -> u16 {
 /// Left, top, width and height of the visible area.
 pub(super) type Rectangle = (u32, u32, u32, u32);
 
-pub(super) struct AvifRows {
+pub(super) struct HeifRows {
     pub(super) file: Input,
     pub(super) colors: Band,
     pub(super) alpha: Option<Band>,
@@ -85,7 +85,7 @@ pub(super) struct AvifRows {
     pub(super) is_begun: bool,
 }
 
-impl AvifRows {
+impl HeifRows {
     fn next(&mut self) -> Result<(), DecodeError> {
         self.colors.read(&self.file, &mut self.row)?;
         self.alpha.as_mut().map_or(Ok(()), |alpha| alpha.read(&self.file, &mut self.alpha_row))
@@ -122,7 +122,7 @@ impl AvifRows {
     }
 }
 
-impl RowReader for AvifRows {
+impl RowReader for HeifRows {
     fn read_rows(&mut self, rows: &mut [u8]) -> Result<(), DecodeError> {
         if !self.is_begun {
             self.is_begun = true;

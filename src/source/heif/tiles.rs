@@ -2,8 +2,10 @@
 //! a 1 x 1 grid.
 
 use super::boxes::Numbers;
+use super::codec::{Codec, DecodeResult};
+use super::codecs::codec_of_items;
 use super::items::{Item, Items};
-use super::properties::{Av1Format, Property};
+use super::properties::{CodecConfiguration, Property, SampleFormat};
 use super::{DecodeError, Input, Refusal};
 use std::ops::Range;
 
@@ -18,7 +20,8 @@ pub(super) struct Tiles {
     pub(super) tile: (u32, u32),
     /// Width and height of the image in pixels. Tiles on the right and bottom can extend past it.
     pub(super) size: (u32, u32),
-    pub(super) format: Av1Format,
+    pub(super) codec: &'static Codec,
+    configuration: CodecConfiguration,
     /// Extents of each coded image, from left to right and top to bottom.
     extents: Vec<Vec<Range<u64>>>,
 }
@@ -27,15 +30,14 @@ impl Tiles {
     /// Finds an item's coded images.
     pub(super) fn of(items: &Items, id: u32, file: &Input) -> Result<Self, Refusal> {
         let item = items.item(id)?;
-        match &item.kind {
-            b"av01" => {
-                let (size, format) = coded(items, item)?;
-                check(file, &item.extents)?;
-                Ok(Self { columns: 1, rows: 1, tile: size, size, format, extents: vec![item.extents.clone()] })
-            }
-            b"grid" => Self::grid(items, id, file),
-            kind => Err(Refusal::Unsupported(format!("an AVIF image of the kind `{}`", kind.escape_ascii()))),
+        if &item.kind == b"grid" {
+            return Self::grid(items, id, file);
         }
+        let codec = codec_of_items(item.kind, items.container)?;
+        let (size, configuration) = coded(items, item)?;
+        check(file, &item.extents)?;
+        let (configuration, extents) = (configuration.clone(), vec![item.extents.clone()]);
+        Ok(Self { columns: 1, rows: 1, tile: size, size, codec, configuration, extents })
     }
 
     fn grid(items: &Items, id: u32, file: &Input) -> Result<Self, Refusal> {
@@ -51,11 +53,12 @@ impl Tiles {
             return Err(Refusal::Decode("its grid does not have as many images as cells".into()));
         }
         let first = items.item(tiles[0])?;
-        let (tile, format) = coded(items, first)?;
+        let codec = codec_of_items(first.kind, items.container)?;
+        let (tile, configuration) = coded(items, first)?;
         let mut extents = Vec::new();
         for id in tiles {
             let item = items.item(*id)?;
-            if &item.kind != b"av01" || coded(items, item)? != (tile, format) {
+            if item.kind != first.kind || coded(items, item)? != (tile, configuration) {
                 return Err(Refusal::Decode("the images of its grid do not have the same size and format".into()));
             }
             check(file, &item.extents)?;
@@ -68,7 +71,12 @@ impl Tiles {
                 return Err(Refusal::Decode("its grid does not have the size of its images".into()));
             }
         }
-        Ok(Self { columns, rows, tile, size, format, extents })
+        Ok(Self { columns, rows, tile, size, codec, configuration: configuration.clone(), extents })
+    }
+
+    /// Returns the sample format of the coded images.
+    pub(super) fn format(&self) -> SampleFormat {
+        self.configuration.format
     }
 
     /// Returns the length of the longest coded image in bytes.
@@ -76,25 +84,25 @@ impl Tiles {
         self.extents.iter().map(|extents| length(extents)).max().unwrap_or(0)
     }
 
-    /// Reads a coded image.
-    pub(super) fn read(&self, file: &Input, (column, row): (u32, u32)) -> Result<Vec<u8>, DecodeError> {
+    /// Reads and decodes a coded image.
+    pub(super) fn decode(&self, file: &Input, (column, row): (u32, u32)) -> DecodeResult {
         let extents = self.extents.get((row * self.columns + column) as usize).ok_or("its grid has no such row")?;
-        read(file, extents, file.length())
+        (self.codec.decode)(read(file, extents, file.length())?, self.tile, &self.configuration)
     }
 }
 
-/// Returns a coded image's size and format.
-fn coded(items: &Items, item: &Item) -> Result<((u32, u32), Av1Format), Refusal> {
-    let (mut size, mut format) = (None, None);
+/// Returns a coded image's size and codec configuration.
+fn coded<'a>(items: &'a Items, item: &Item) -> Result<((u32, u32), &'a CodecConfiguration), Refusal> {
+    let (mut size, mut configuration) = (None, None);
     for property in items.properties(item)? {
         match property {
             Property::Size(width, height) => size = Some((*width, *height)),
-            Property::Av1(one) => format = Some(*one),
+            Property::Codec(one) => configuration = Some(one),
             _ => {}
         }
     }
-    size.zip(format).filter(|((width, height), _)| *width > 0 && *height > 0).ok_or_else(|| {
-        Refusal::Decode("one of its images has no size (`ispe`) or no codec configuration (`av1C`)".into())
+    size.zip(configuration).filter(|((width, height), _)| *width > 0 && *height > 0).ok_or_else(|| {
+        Refusal::Decode("one of its images has no size (`ispe`) or no codec configuration (`av1C`, `hvcC`)".into())
     })
 }
 

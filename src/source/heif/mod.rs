@@ -1,16 +1,19 @@
-//! AVIF (AV1 Image File Format), decoded with `re_rav1d`, a Rust port of dav1d.
+//! AVIF and HEIC: images in HEIF containers (ISO/IEC 23008-12), coded with AV1 or HEVC.
 //!
 //! ```text
-//! boxes -> items, properties -> tiles: coded images side by side -> decode: luma, chroma -> yuv: samples -> rows
+//! boxes -> items, properties -> tiles: coded images side by side -> codec: luma, chroma -> yuv: samples -> rows
 //! ```
 //!
-//! A panic in the decoder would abort the program, because every call goes through C functions. No panics are known.
-//!
-//! The decoder returns whole pictures, so one row of tiles is kept in memory at a time, as luma and chroma. A file
+//! The decoders return whole pictures, so one row of tiles is kept in memory at a time, as luma and chroma. A file
 //! without a grid is a single tile.
 
+#[cfg(feature = "avif")]
+mod av1;
 mod boxes;
-mod decode;
+mod codec;
+mod codecs;
+#[cfg(feature = "heic")]
+mod hevc;
 mod items;
 mod memory;
 mod properties;
@@ -22,16 +25,17 @@ use super::hdr::{DEFAULT_PEAK, HdrToSrgb, HdrTransfer, Primaries};
 use super::metadata::{MAX_PROFILE_BYTES, Metadata};
 use super::orientation::Orientation;
 use super::samples::{Alpha, ColorModel, Depth, Samples};
-use super::{DecodeError, Input, Opened, ReadOptions, Refusal};
+use super::{DecodeError, Input, Opened, ReadOptions, Refusal, WarningCode};
 use crate::iiif::Size;
 use items::Items;
 use moxcms::{CicpProfile, ColorProfile, MatrixCoefficients, TransferCharacteristics};
 use properties::{ColorNumbers, Property};
-use rows::{AvifRows, Band, Rectangle};
+use rows::{Band, HeifRows, Rectangle};
 use tiles::Tiles;
 
-pub(super) fn open(file: Input, options: ReadOptions) -> Result<Opened, Refusal> {
-    let items = Items::read(&file)?;
+/// Opens a file of the format that is called `container`.
+pub(super) fn open(file: Input, options: ReadOptions, container: &'static str) -> Result<Opened, Refusal> {
+    let items = Items::read(&file, container)?;
     let colors = Tiles::of(&items, items.primary, &file)?;
     let alpha = alpha(&items, &file)?;
     if alpha.as_ref().is_some_and(|alpha| alpha.size != colors.size) {
@@ -41,11 +45,18 @@ pub(super) fn open(file: Input, options: ReadOptions) -> Result<Opened, Refusal>
     let mut metadata = Metadata::default();
     metadata.add_orientation(Some(shown.orientation));
     let hdr = shown.hdr();
+    match items.other_images() {
+        0 => {}
+        1 => metadata.warn(WarningCode::PagesIgnored, "it has another image, which is not published"),
+        others => {
+            metadata.warn(WarningCode::PagesIgnored, format!("it has {others} other images, which are not published"));
+        }
+    }
     match &hdr {
         Some(hdr) => metadata.add_warning(hdr.warning()),
         None => shown.add_profile(&mut metadata),
     }
-    let format = colors.format;
+    let format = colors.format();
     let samples = Samples {
         color: if format.is_gray && hdr.is_none() { ColorModel::Gray } else { ColorModel::Rgb },
         alpha: match &alpha {
@@ -56,12 +67,13 @@ pub(super) fn open(file: Input, options: ReadOptions) -> Result<Opened, Refusal>
         depth: if format.bits > 8 && hdr.is_none() { Depth::Sixteen } else { Depth::Eight },
     };
     let (_, _, width, height) = shown.part;
-    let container = if colors.columns > 1 || colors.rows > 1 { "AVIF, tiled" } else { "AVIF" }.to_owned();
+    let container =
+        if colors.columns > 1 || colors.rows > 1 { format!("{container}, tiled") } else { container.to_owned() };
     let channels = if format.is_gray { 1 } else { 3 };
     let decoder_bytes =
         memory::planned(&colors, alpha.as_ref(), options.threads.get()) + hdr.as_ref().map_or(0, HdrToSrgb::bytes);
     let numbers = shown.color.map(|color| (color.matrix, color.is_full_range));
-    let rows = AvifRows {
+    let rows = HeifRows {
         colors: Band::new(colors, channels, numbers),
         alpha: alpha.map(|alpha| Band::new(alpha, 1, None)),
         samples,

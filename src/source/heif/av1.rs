@@ -1,22 +1,33 @@
-//! Decodes a single coded image with `re_rav1d`.
+//! Decodes a single AV1 image with `re_rav1d`, a Rust port of dav1d.
+//!
+//! A panic in the decoder would abort the program, because every call goes through C functions. No panics are known.
 
 use super::DecodeError;
-use super::properties::Av1Format;
+use super::codec::{Codec, Picture as DecodedPicture, check};
+use super::properties::SampleFormat;
 use re_rav1d::dav1d::{DecodeFrameType, Decoder, Error, Picture, PixelLayout, PlanarImageComponent, Settings, pixel};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// Maximum number of times to offer the remaining bytes to the decoder. It accepts them all within a few attempts.
 const MAX_ATTEMPTS: usize = 1000;
 
-/// A decoded picture.
-pub(super) struct Decoded {
+pub(super) static CODEC: Codec = Codec {
+    decode: |bytes, size, configuration| Ok(Box::new(Decoded::new(bytes, size, configuration.format)?)),
+    sample_bytes: |bits| if bits > 8 { 2 } else { 1 },
+    // Film grain is added to a copy of the picture.
+    spare_pictures: 1,
+    block_bytes: 2,
+    coded_copies: 1,
+};
+
+struct Decoded {
     picture: Picture,
 }
 
 impl Decoded {
-    /// Decodes an image. Its size and format must match the file's metadata. A panic in the decoder's Rust interface is
+    /// Decodes an image. A panic in the decoder's Rust interface is
     /// returned as an error, but a panic in its core would abort the process because the core has a C interface.
-    pub(super) fn new(bytes: Vec<u8>, size: (u32, u32), format: Av1Format) -> Result<Self, DecodeError> {
+    fn new(bytes: Vec<u8>, size: (u32, u32), format: SampleFormat) -> Result<Self, DecodeError> {
         let decoded = catch_unwind(AssertUnwindSafe(|| decode(bytes, size)));
         let picture = decoded.unwrap_or_else(|_| Err("the decoder failed internally".into()))?;
         let (is_gray, subsampling) = match picture.pixel_layout() {
@@ -25,15 +36,14 @@ impl Decoded {
             PixelLayout::I422 => (false, (true, false)),
             PixelLayout::I444 => (false, (false, false)),
         };
-        let real = Av1Format { bits: u8::try_from(picture.bit_depth()).unwrap_or(0), is_gray, subsampling };
-        if (picture.width(), picture.height()) != size || real != format {
-            return Err("one of its images has another size or format than the file says".into());
-        }
+        let real = SampleFormat { bits: u8::try_from(picture.bit_depth()).unwrap_or(0), is_gray, subsampling };
+        check(((picture.width(), picture.height()), real), (size, format))?;
         Ok(Self { picture })
     }
+}
 
-    /// Returns the matrix coefficients (ITU-T H.273) stored in the image itself, and `true` if it uses the full range.
-    pub(super) fn matrix_and_range(&self) -> (u16, bool) {
+impl DecodedPicture for Decoded {
+    fn matrix_and_range(&self) -> (u16, bool) {
         let matrix = match self.picture.matrix_coefficients() {
             pixel::MatrixCoefficients::Identity => 0,
             pixel::MatrixCoefficients::BT709 => 1,
@@ -48,8 +58,7 @@ impl Decoded {
         (matrix, self.picture.color_range() == pixel::YUVRange::Full)
     }
 
-    /// Returns a row of samples from a plane. Plane 0 is luma. Fails if the decoder returned too few samples.
-    pub(super) fn row(&self, plane: usize, y: usize, width: usize) -> Result<Vec<u16>, DecodeError> {
+    fn row(&self, plane: usize, y: usize, width: usize) -> Result<Vec<u16>, DecodeError> {
         let component = PlanarImageComponent::from(plane);
         let bytes_per_sample = if self.picture.bit_depth() > 8 { 2 } else { 1 };
         let start = y * self.picture.stride(component) as usize;
