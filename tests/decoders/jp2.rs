@@ -107,6 +107,17 @@ fn color_spaces_are_converted_to_rgb() {
 }
 
 #[test]
+fn lab_is_converted_to_srgb() {
+    // The default ranges don't contain all colors.
+    for (name, most) in [("lab.jp2", 3.0), ("lab_ranges.jp2", 1.0)] {
+        let (header, pixels) = read_fixture(name);
+        assert_eq!((header.properties.colors.as_str(), header.format), ("Lab", PixelFormat::Rgb8), "{name}");
+        let difference = mean_difference(&pixels, &rgb());
+        assert!(difference < most, "{name}: {difference}");
+    }
+}
+
+#[test]
 fn chroma_is_converted_alike_with_and_without_tiles() {
     let expected = picture((60, 46)).concat();
     let (_, whole) = read_fixture("sycc420.jp2");
@@ -210,8 +221,10 @@ fn refusal(bytes: &[u8]) -> String {
 
 #[test]
 fn unsupported_files_are_named() {
-    let lab = patched("cmyk.jp2", b"colr\x01\0\0\0\0\0\x0c", b"colr\x01\0\0\0\0\0\x0e");
-    assert_eq!(refusal(&lab), "a JPEG 2000 image in the color space 14 (CIELab)");
+    let other = patched("cmyk.jp2", b"colr\x01\0\0\0\0\0\x0c", b"colr\x01\0\0\0\0\0\x0b");
+    assert_eq!(refusal(&other), "a JPEG 2000 image in the color space 11 (CMY)");
+    let illuminant = patched("lab_ranges.jp2", b"\0D50", b"\0D65");
+    assert_eq!(refusal(&illuminant), "a JPEG 2000 image in CIELab with an illuminant other than D50");
     let needs_more = patched("gray.jp2", b"colr\x01\0\0\0\0\0\x11", b"colr\x01\0\0\0\0\0\x10");
     assert_eq!(refusal(&needs_more), "it has 1 channels, too few for its color space (RGB)");
 }

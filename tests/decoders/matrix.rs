@@ -83,6 +83,8 @@ fn tolerance(name: &str) -> Tolerance {
         within(0.8, 12, "avifdec limits the factor of blue to 2, where BT.709 has 2.1")
     } else if has("lossy") && has(".avif") || has("premultiplied") {
         within(0.4, 2, "avifdec calculates with factors of 7 bits")
+    } else if has("jp2/lab") {
+        within(0.5, 2, "OpenJPEG has LittleCMS convert from 16 to 8 bits")
     } else if has("linear") {
         within(0.2, 2, "dark colors have few steps in linear light of 10 bits")
     } else if has("lossy") && has(".jxl") || has("jpeg-turned") {

@@ -39,8 +39,8 @@ pub(super) struct Jp2Header {
 
 /// Color specification from a `colr` box.
 pub(super) enum ColorSpecification {
-    /// An enumerated color space.
-    Enumerated(u32),
+    /// An enumerated color space with its parameters, which most color spaces don't have.
+    Enumerated(u32, Vec<u8>),
     /// An ICC profile.
     Profile(Vec<u8>),
     /// An ICC profile that is too large to read, with its size in bytes.
@@ -190,7 +190,10 @@ impl Jp2Header {
     fn add_color(&mut self, content: &[u8]) -> Option<()> {
         let [method, _precedence, _approximation, rest @ ..] = content else { return None };
         let color = match method {
-            1 => ColorSpecification::Enumerated(u32::from_be_bytes(*rest.first_chunk()?)),
+            1 => {
+                let (number, parameters) = rest.split_first_chunk()?;
+                ColorSpecification::Enumerated(u32::from_be_bytes(*number), parameters.to_vec())
+            }
             // Restricted profiles from part 1, and any profile from part 2.
             2 | 3 if rest.len() as u64 > MAX_PROFILE_BYTES => ColorSpecification::TooLarge(rest.len() as u64),
             2 | 3 => ColorSpecification::Profile(rest.to_vec()),
@@ -231,7 +234,7 @@ mod tests {
             let file = [write_box(*b"jP  ", b"\r\n\x87\n"), header.clone(), codestream].concat();
             let boxes = read(&mut Cursor::new(&file), file.len() as u64, &mut Metadata::default()).ok().expect("read");
             assert_eq!(boxes.codestream, file.len() as u64 - 4..file.len() as u64);
-            assert!(matches!(boxes.header.and_then(|it| it.color), Some(ColorSpecification::Enumerated(17))));
+            assert!(matches!(boxes.header.and_then(|it| it.color), Some(ColorSpecification::Enumerated(17, _))));
             for length in 0..boxes.codestream.start {
                 assert!(read(&mut Cursor::new(&file), length, &mut Metadata::default()).is_err(), "{length}");
             }

@@ -2,11 +2,13 @@
 
 use super::Refusal;
 use super::boxes::{ColorSpecification, Definition, Jp2Header};
+use super::lab::LabRanges;
 use super::size::{Component, Grid};
 use crate::source::metadata::Metadata;
 use crate::source::samples::{Alpha, ColorModel, Depth, Samples};
 
 const CMYK: u32 = 12;
+const CIELAB: u32 = 14;
 const SRGB: u32 = 16;
 const GRAYSCALE: u32 = 17;
 const SYCC: u32 = 18;
@@ -26,6 +28,8 @@ pub(super) struct Channels {
     pub(super) order: Vec<usize>,
     /// Bit depth of the deepest sample.
     pub(super) bits: u16,
+    /// Ranges of CIE L\*a\*b\*.
+    pub(super) lab: Option<LabRanges>,
     /// The start of a JP2 file, up to its codestream. It tells the decoder to look up palette colors and convert sYCC.
     pub(super) head: Vec<u8>,
     /// Number of channels that come from a palette.
@@ -39,6 +43,8 @@ pub(super) struct Channels {
 struct ColorSpace {
     color: ColorModel,
     number: u32,
+    /// Parameters of CIE L\*a\*b\*.
+    parameters: Vec<u8>,
 }
 
 impl Channels {
@@ -55,11 +61,13 @@ impl Channels {
             return Err(Refusal::Unsupported("a JPEG 2000 image with sYCC in an unusual order".to_owned()));
         }
         let bits = order.iter().map(|channel| u16::from(channel_bits[*channel])).max().unwrap_or(0);
-        let depth = if bits > 8 { Depth::Sixteen } else { Depth::Eight };
+        let depth = if bits > 8 || colors.color == ColorModel::Lab { Depth::Sixteen } else { Depth::Eight };
+        let lab = colors.lab_ranges(&order, &channel_bits, &grid.components)?;
         Ok(Self {
             samples: Samples { color: colors.color, alpha, depth },
             order,
             bits,
+            lab,
             head: head(colors.number, header.palette.as_deref(), header.mapping.as_deref()),
             from_palette: if header.palette.is_some() { channel_bits.len() } else { 0 },
             #[cfg(feature = "openjpeg")]
@@ -101,7 +109,11 @@ impl ColorSpace {
         metadata: &mut Metadata,
     ) -> Result<Self, Refusal> {
         match specification {
-            Some(ColorSpecification::Enumerated(number)) => Ok(Self { color: color_from_number(number)?, number }),
+            Some(ColorSpecification::Enumerated(CIELAB, parameters)) => {
+                // The decoder must not convert it.
+                Ok(Self { parameters, ..Self::new_plain(ColorModel::Lab, SRGB) })
+            }
+            Some(ColorSpecification::Enumerated(number, _)) => Ok(Self::new_plain(color_from_number(number)?, number)),
             Some(ColorSpecification::Profile(profile)) => {
                 let color = color_from_profile(&profile)?;
                 metadata.add_profile(profile);
@@ -116,18 +128,34 @@ impl ColorSpace {
     }
 
     fn from_profile(color: ColorModel) -> Self {
-        Self { color, number: if color == ColorModel::Gray { GRAYSCALE } else { SRGB } }
+        Self::new_plain(color, if color == ColorModel::Gray { GRAYSCALE } else { SRGB })
+    }
+
+    fn new_plain(color: ColorModel, number: u32) -> Self {
+        Self { color, number, parameters: Vec::new() }
+    }
+
+    /// Returns the ranges of CIE L\*a\*b\*, or `None` for other color models.
+    fn lab_ranges(&self, order: &[usize], bits: &[u8], components: &[Component]) -> Result<Option<LabRanges>, Refusal> {
+        let [lightness, a, b, ..] = order else { return Ok(None) };
+        if self.color != ColorModel::Lab {
+            return Ok(None);
+        }
+        if components.iter().any(|component| component.is_signed) {
+            return Err(Refusal::Unsupported("a JPEG 2000 image in CIELab with signed samples".to_owned()));
+        }
+        LabRanges::read(&self.parameters, [*lightness, *a, *b].map(|channel| bits[channel])).map(Some)
     }
 
     /// Guesses the color space from the number of channels.
     fn guessed(components: &[Component], channels: usize) -> Self {
         if channels < 3 {
-            Self { color: ColorModel::Gray, number: GRAYSCALE }
+            Self::new_plain(ColorModel::Gray, GRAYSCALE)
         } else if has_subsampled_chroma(components) {
             // Hardly any other color space uses subsampled components.
-            Self { color: ColorModel::Rgb, number: SYCC }
+            Self::new_plain(ColorModel::Rgb, SYCC)
         } else {
-            Self { color: ColorModel::Rgb, number: SRGB }
+            Self::new_plain(ColorModel::Rgb, SRGB)
         }
     }
 }
@@ -143,7 +171,6 @@ fn color_from_number(number: u32) -> Result<ColorModel, Refusal> {
                 0 | 15 => " (black and white)",
                 11 => " (CMY)",
                 13 => " (YCCK)",
-                14 => " (CIELab)",
                 20 => " (e-sRGB)",
                 21 => " (ROMM RGB)",
                 24 => " (e-sYCC)",

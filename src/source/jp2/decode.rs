@@ -45,8 +45,8 @@ fn decode_unguarded(
     Ok(())
 }
 
-/// Writes a component to its position in each pixel, which is that of the given sample. Clamps values that lossy compression pushed below black or above
-/// white.
+/// Writes a component to its position in each pixel, which is that of the given sample. Clamps values that lossy
+/// compression pushed below black or above white.
 #[expect(
     clippy::cast_possible_truncation,
     clippy::cast_precision_loss,
@@ -71,8 +71,10 @@ pub(super) fn write(
         }
         Depth::Sixteen => {
             let scale = f32::from(u16::MAX) / max;
-            let scaled = |sample: f32| ((sample * scale + 0.5) as u16).to_ne_bytes();
-            pixels.for_each(|(pixel, sample)| pixel[..2].copy_from_slice(&scaled(sample)));
+            // Alpha isn't part of the color space.
+            let lab = channels.lab.filter(|_| sample < channels.samples.color_channels());
+            let scaled = |value: f32| lab.map_or(value * scale, |lab| lab.encode(sample, value, max));
+            pixels.for_each(|(pixel, value)| pixel[..2].copy_from_slice(&((scaled(value) + 0.5) as u16).to_ne_bytes()));
         }
     }
 }

@@ -17,6 +17,7 @@ mod channels;
 mod codestream;
 mod coding;
 mod decode;
+mod lab;
 mod markers;
 mod memory;
 mod pieces;
