@@ -14,7 +14,7 @@ main() {
   for features in "${sets[@]}"; do
     builds "$features"
   done
-  cargo clippy --quiet --lib --all-features -- -D warnings
+  cargo clippy --quiet --lib --test decoders --all-features -- -D warnings
   cargo test --quiet --lib --no-default-features feature
   # The decoders that are not in the program.
   tests/unit.sh heic heif jp2 jpeg_2000 matrix

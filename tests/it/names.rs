@@ -57,6 +57,20 @@ fn files_with_invalid_names_are_skipped_and_reported_and_nothing_is_pruned() {
     assert_eq!(run.code, Some(0), "an identifier for it: {}", run.stderr);
 }
 
+#[cfg(not(feature = "heic"))]
+#[test]
+fn files_of_a_format_that_the_build_lacks_fail_if_they_are_asked_for() {
+    let folder = TempDir::new().expect("a folder");
+    png_file(folder.path(), "a.png", 60, 40);
+    file(folder.path(), "IMG_1.HEIC", b"\0\0\0\x18ftypheic\0\0\0\0mif1heic");
+    let server = FaultServer::start();
+    for types in ["--types=heic", "--types=all"] {
+        let run = ingest(&server, &[types], &[folder.path()]);
+        assert_eq!(run.code, Some(1), "{types}: {}", run.stderr);
+        assert!(run.stderr.contains("HEIC") && run.stderr.contains("heif-dec"), "{types}: {}", run.stderr);
+    }
+}
+
 #[test]
 fn files_in_unsupported_formats_are_counted_when_a_folder_leaves_them_out() {
     let folder = TempDir::new().expect("a folder");

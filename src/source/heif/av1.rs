@@ -13,6 +13,9 @@ const MAX_ATTEMPTS: usize = 1000;
 
 pub(super) static CODEC: Codec = Codec {
     decode: |bytes, size, configuration| Ok(Box::new(Decoded::new(bytes, size, configuration.format)?)),
+    color: |_| None,
+    alpha_numbers: None,
+    has_cosited_chroma: false,
     sample_bytes: |bits| if bits > 8 { 2 } else { 1 },
     // Film grain is added to a copy of the picture.
     spare_pictures: 1,

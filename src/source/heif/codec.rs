@@ -1,12 +1,18 @@
 //! Interface of the codecs.
 
 use super::DecodeError;
-use super::properties::{CodecConfiguration, SampleFormat};
+use super::properties::{CodecConfiguration, ColorNumbers, SampleFormat};
 
 /// A codec for the images in a file.
 pub(super) struct Codec {
     /// Decodes an image of this width and height. Its size and format must match the file's metadata.
     pub(super) decode: fn(Vec<u8>, (u32, u32), &CodecConfiguration) -> DecodeResult,
+    /// Returns the color numbers in a codec configuration.
+    pub(super) color: fn(&CodecConfiguration) -> Option<ColorNumbers>,
+    /// Matrix and range of alpha channels, or `None` if they're those of the image.
+    pub(super) alpha_numbers: Option<(u16, bool)>,
+    /// `true` if chroma in 4:2:2 is at the position of every other luma sample instead of between two.
+    pub(super) has_cosited_chroma: bool,
     /// Returns the size in bytes of a sample with this number of bits.
     pub(super) sample_bytes: fn(u8) -> u64,
     /// Number of pictures that the decoder keeps in addition to the one that it returns.

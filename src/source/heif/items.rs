@@ -108,6 +108,12 @@ impl Items {
         Ok(properties)
     }
 
+    /// Returns `true` if an item is an alpha channel.
+    pub(super) fn is_alpha(&self, item: &Item) -> bool {
+        let properties = item.properties.iter().filter_map(|(index, _)| self.properties.get(index.checked_sub(1)?));
+        properties.into_iter().any(|property| matches!(property, Property::Auxiliary { is_alpha: true }))
+    }
+
     /// Returns the items that an item refers to with this kind of reference.
     pub(super) fn references(&self, kind: [u8; 4], from: u32) -> &[u32] {
         let mut found = self.references.iter().filter(|one| one.kind == kind && one.from == from);

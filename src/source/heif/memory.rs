@@ -5,6 +5,9 @@ use super::tiles::Tiles;
 /// Decoder memory for a coded image of any size, in bytes.
 const DECODER_BYTES: u64 = 8 << 20;
 
+/// Side of the largest block in any of the codecs, in pixels.
+const MAX_BLOCK_SIDE: u64 = 64;
+
 /// Memory per image column for converting a row, in bytes. This covers the samples before and after the conversion.
 const ROW_BYTES: u64 = 40;
 
@@ -14,7 +17,9 @@ pub(super) fn planned(colors: &Tiles, alpha: Option<&Tiles>, threads: usize) -> 
 }
 
 fn of_tiles(tiles: &Tiles, threads: usize) -> u64 {
-    let pixels = u64::from(tiles.tile.0) * u64::from(tiles.tile.1);
+    // Coded pictures consist of whole blocks.
+    let padded = |side: u32| u64::from(side).next_multiple_of(MAX_BLOCK_SIDE);
+    let pixels = padded(tiles.tile.0).saturating_mul(padded(tiles.tile.1));
     let columns = u64::from(tiles.columns);
     let picture = picture_bytes(tiles, pixels);
     let spare = picture.saturating_mul(tiles.codec.spare_pictures);

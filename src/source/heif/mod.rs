@@ -38,10 +38,14 @@ pub(super) fn open(file: Input, options: ReadOptions, container: &'static str) -
     let items = Items::read(&file, container)?;
     let colors = Tiles::of(&items, items.primary, &file)?;
     let alpha = alpha(&items, &file)?;
-    if alpha.as_ref().is_some_and(|alpha| alpha.size != colors.size) {
-        return Err(Refusal::Decode("its transparency has another size than its colors".into()));
+    // Phones write transparency that is one pixel wider than the colors.
+    if alpha.as_ref().is_some_and(|alpha| alpha.size.0 < colors.size.0 || alpha.size.1 < colors.size.1) {
+        return Err(Refusal::Decode("its transparency is smaller than its colors".into()));
     }
-    let shown = Shown::of(&items, colors.size)?;
+    let mut shown = Shown::of(&items, colors.size)?;
+    if shown.color.is_none() {
+        shown.color = color_of_parts(&items)?.or_else(|| colors.color());
+    }
     let mut metadata = Metadata::default();
     metadata.add_orientation(Some(shown.orientation));
     let hdr = shown.hdr();
@@ -75,7 +79,10 @@ pub(super) fn open(file: Input, options: ReadOptions, container: &'static str) -
     let numbers = shown.color.map(|color| (color.matrix, color.is_full_range));
     let rows = HeifRows {
         colors: Band::new(colors, channels, numbers),
-        alpha: alpha.map(|alpha| Band::new(alpha, 1, None)),
+        alpha: alpha.map(|alpha| {
+            let numbers = alpha.codec.alpha_numbers;
+            Band::new(alpha, 1, numbers)
+        }),
         samples,
         shown: shown.part,
         hdr,
@@ -96,11 +103,17 @@ pub(super) fn open(file: Input, options: ReadOptions, container: &'static str) -
     })
 }
 
+/// Returns the color numbers of the images that the primary one consists of, which all have the same.
+fn color_of_parts(items: &Items) -> Result<Option<ColorNumbers>, Refusal> {
+    let Some(first) = items.references(*b"dimg", items.primary).first() else { return Ok(None) };
+    let properties = items.properties(items.item(*first)?)?;
+    Ok(properties.iter().find_map(|property| if let Property::Color(color) = property { Some(*color) } else { None }))
+}
+
 /// Finds the image's alpha channel.
 fn alpha(items: &Items, file: &Input) -> Result<Option<Tiles>, Refusal> {
     for id in items.referrers(*b"auxl", items.primary) {
-        let properties = items.properties(items.item(id)?)?;
-        if properties.iter().any(|property| matches!(property, Property::Auxiliary { is_alpha: true })) {
+        if items.is_alpha(items.item(id)?) {
             return Tiles::of(items, id, file).map(Some);
         }
     }

@@ -14,8 +14,8 @@ const ALPHA: [&[u8]; 2] = [b"urn:mpeg:mpegB:cicp:systems:auxiliary:alpha", b"urn
 pub(super) enum Property {
     /// Width and height from `ispe`.
     Size(u32, u32),
-    /// Codec configuration from `av1C` or `hvcC`.
-    Codec(CodecConfiguration),
+    /// Codec configuration from `av1C` or `hvcC`, or the reason why images with it can't be decoded.
+    Codec(Result<CodecConfiguration, String>),
     /// ITU-T H.273 color numbers from `colr`.
     Color(ColorNumbers),
     /// ICC profile from `colr`.
@@ -93,24 +93,25 @@ impl Crop {
 }
 
 impl Property {
-    /// Reads a property. ICC profiles can be up to `max_profile` bytes long.
-    pub(super) fn read(file: &Input, one: &FileBox, max_profile: u64) -> Result<Self, DecodeError> {
+    /// Reads a property that is up to `limit` bytes long. Only ICC profiles may be longer than [`MAX_BYTES`].
+    pub(super) fn read(file: &Input, one: &FileBox, limit: u64) -> Result<Self, DecodeError> {
         if &one.kind == b"colr" {
-            return read_color(file, one, max_profile);
+            return read_color(file, one, limit);
         }
         if !matches!(&one.kind, b"ispe" | b"av1C" | b"hvcC" | b"irot" | b"imir" | b"clap" | b"auxC" | b"clli") {
             let is_known = matches!(&one.kind, b"pixi" | b"pasp" | b"mdcv" | b"amve" | b"cclv" | b"udes" | b"altt");
             return Ok(if is_known { Self::Ignored } else { Self::Unknown(one.kind) });
         }
-        let content = one.read(file, MAX_BYTES)?;
+        let content = one.read(file, MAX_BYTES.min(limit))?;
         let mut numbers = Numbers(&content);
         Ok(match &one.kind {
             b"ispe" => {
                 numbers.version_and_flags()?;
                 Self::Size(numbers.long()?, numbers.long()?)
             }
-            b"av1C" => Self::Codec(CodecConfiguration::read_av1(&mut numbers)?),
-            b"hvcC" => Self::Codec(CodecConfiguration::read_hevc(&mut numbers)?),
+            // A damaged configuration matters only if an image with it is decoded.
+            b"av1C" => Self::Codec(CodecConfiguration::read_av1(&mut numbers).map_err(|error| error.to_string())),
+            b"hvcC" => Self::Codec(CodecConfiguration::read_hevc(&mut numbers).map_err(|error| error.to_string())),
             b"irot" => Self::Turn(numbers.byte()? & 3),
             b"imir" => Self::Mirror(numbers.byte()? & 1 == 1),
             b"clap" => {
@@ -170,7 +171,7 @@ impl CodecConfiguration {
         let chroma = numbers.byte()? & 3;
         let (luma_bits, chroma_bits) = (8 + (numbers.byte()? & 7), 8 + (numbers.byte()? & 7));
         if chroma > 0 && luma_bits != chroma_bits {
-            return Err("its luma and chroma have different bit depths, which is not supported".into());
+            return Err("its luma and chroma have different bit depths".into());
         }
         // Frame rate.
         numbers.short()?;
@@ -181,7 +182,11 @@ impl CodecConfiguration {
             numbers.byte()?;
             for _ in 0..numbers.short()? {
                 let bytes = numbers.short()?;
-                parameter_sets.push(numbers.take(bytes.into())?.to_vec());
+                // Each takes more memory than an empty one takes in the file.
+                let unit = numbers.take(bytes.into())?;
+                if !unit.is_empty() {
+                    parameter_sets.push(unit.to_vec());
+                }
             }
         }
         // 4:0:0, 4:2:0, 4:2:2 and 4:4:4. Gray has no chroma to share.

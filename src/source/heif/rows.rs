@@ -36,7 +36,7 @@ impl Band {
         }
         row.clear();
         for decoded in self.decoded.iter().flatten() {
-            let planes = Planes::new(&**decoded, self.tiles.format(), self.tiles.tile, self.numbers)?;
+            let planes = Planes::new(&**decoded, &self.tiles, self.numbers)?;
             if self.channels == 1 {
                 row.extend(planes.luma(self.next)?.map(scaled));
             } else {

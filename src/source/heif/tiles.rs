@@ -5,7 +5,7 @@ use super::boxes::Numbers;
 use super::codec::{Codec, DecodeResult};
 use super::codecs::codec_of_items;
 use super::items::{Item, Items};
-use super::properties::{CodecConfiguration, Property, SampleFormat};
+use super::properties::{CodecConfiguration, ColorNumbers, Property, SampleFormat};
 use super::{DecodeError, Input, Refusal};
 use std::ops::Range;
 
@@ -59,7 +59,9 @@ impl Tiles {
         for id in tiles {
             let item = items.item(*id)?;
             if item.kind != first.kind || coded(items, item)? != (tile, configuration) {
-                return Err(Refusal::Decode("the images of its grid do not have the same size and format".into()));
+                return Err(Refusal::Decode(
+                    "the images of its grid do not have the same size and codec configuration".into(),
+                ));
             }
             check(file, &item.extents)?;
             extents.push(item.extents.clone());
@@ -72,6 +74,11 @@ impl Tiles {
             }
         }
         Ok(Self { columns, rows, tile, size, codec, configuration: configuration.clone(), extents })
+    }
+
+    /// Returns the color numbers in the codec configuration.
+    pub(super) fn color(&self) -> Option<ColorNumbers> {
+        (self.codec.color)(&self.configuration)
     }
 
     /// Returns the sample format of the coded images.
@@ -97,7 +104,8 @@ fn coded<'a>(items: &'a Items, item: &Item) -> Result<((u32, u32), &'a CodecConf
     for property in items.properties(item)? {
         match property {
             Property::Size(width, height) => size = Some((*width, *height)),
-            Property::Codec(one) => configuration = Some(one),
+            Property::Codec(Ok(one)) => configuration = Some(one),
+            Property::Codec(Err(cause)) => return Err(Refusal::Decode(cause.as_str().into())),
             _ => {}
         }
     }

@@ -3,6 +3,10 @@
 use super::DecodeError;
 use super::codec::Picture;
 use super::properties::SampleFormat;
+use super::tiles::Tiles;
+
+/// Number of an unspecified matrix.
+const UNSPECIFIED: u16 = 2;
 
 /// Conversion from luma and chroma to RGB.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -82,6 +86,7 @@ impl Range {
 pub(super) struct Planes<'a> {
     decoded: &'a dyn Picture,
     format: SampleFormat,
+    is_cosited: bool,
     width: usize,
     height: usize,
     matrix: Matrix,
@@ -93,11 +98,15 @@ impl<'a> Planes<'a> {
     /// Uses the matrix and range from the file, or from the image if the file doesn't specify them.
     pub(super) fn new(
         decoded: &'a dyn Picture,
-        format: SampleFormat,
-        (width, height): (u32, u32),
+        tiles: &Tiles,
         numbers: Option<(u16, bool)>,
     ) -> Result<Self, DecodeError> {
-        let (number, is_full) = numbers.unwrap_or_else(|| decoded.matrix_and_range());
+        let (format, (width, height)) = (tiles.format(), tiles.tile);
+        let (number, is_full) = match numbers {
+            Some((UNSPECIFIED, is_full)) => (decoded.matrix_and_range().0, is_full),
+            Some(numbers) => numbers,
+            None => decoded.matrix_and_range(),
+        };
         let matrix = Matrix::from_number(number).filter(|matrix| {
             // The identity matrix requires the same number of green, blue and red samples.
             format.is_gray || *matrix != Matrix::Identity || format.subsampling == (false, false)
@@ -110,7 +119,8 @@ impl<'a> Planes<'a> {
         } else {
             Range::chroma(format.bits, is_full)
         };
-        Ok(Self { decoded, format, width: width as usize, height: height as usize, matrix, luma, chroma })
+        let is_cosited = tiles.codec.has_cosited_chroma && format.subsampling == (true, false);
+        Ok(Self { decoded, format, is_cosited, width: width as usize, height: height as usize, matrix, luma, chroma })
     }
 
     /// Returns a row of luma from 0 to 1. Grayscale images and alpha channels have nothing else.
@@ -146,6 +156,10 @@ impl<'a> Planes<'a> {
             return Ok(rows);
         }
         let at = |x: usize| {
+            if self.is_cosited {
+                // Every other luma sample has chroma, and those between two have their mean.
+                return f32::midpoint(rows[x / 2], rows[x.div_ceil(2).min(width - 1)]);
+            }
             let (near, far) = neighbors(x, width);
             mixed(rows[near], rows[far])
         };
