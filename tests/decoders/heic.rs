@@ -89,6 +89,22 @@ fn truncated_files_are_errors() {
 }
 
 #[test]
+fn a_size_that_differs_from_the_coded_image_is_an_error() {
+    let whole = std::fs::read(fixture("lossy-420.heic")).expect("readable");
+    let size = b"ispe\0\0\0\0\0\0\0\x32\0\0\0\x25";
+    let at = whole.windows(size.len()).position(|bytes| bytes == size).expect("50x37");
+    for (width, height) in [(51, 37), (50, 36), (2, 2)] {
+        let mut other = whole.clone();
+        (other[at + 11], other[at + 15]) = (width, height);
+        let error = read_bytes(&other).expect_err("refused");
+        assert!(
+            matches!(&error, SourceError::Decode { cause, .. } if cause.to_string().contains("another size")),
+            "{error:?}"
+        );
+    }
+}
+
+#[test]
 fn images_of_other_codecs_are_named() {
     let whole = std::fs::read(fixture("lossless.heic")).expect("readable");
     let at = whole.windows(4).position(|four| four == b"hvc1").expect("an item");
