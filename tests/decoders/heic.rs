@@ -91,9 +91,10 @@ fn truncated_files_are_errors() {
 #[test]
 fn a_size_that_differs_from_the_coded_image_is_an_error() {
     let whole = std::fs::read(fixture("lossy-420.heic")).expect("readable");
-    let size = b"ispe\0\0\0\0\0\0\0\x32\0\0\0\x25";
-    let at = whole.windows(size.len()).position(|bytes| bytes == size).expect("50x37");
-    for (width, height) in [(51, 37), (50, 36), (2, 2)] {
+    // Of which 50x37 are shown.
+    let size = b"ispe\0\0\0\0\0\0\0\x40\0\0\0\x40";
+    let at = whole.windows(size.len()).position(|bytes| bytes == size).expect("64x64");
+    for (width, height) in [(66, 64), (64, 66), (128, 64)] {
         let mut other = whole.clone();
         (other[at + 11], other[at + 15]) = (width, height);
         let error = read_bytes(&other).expect_err("refused");
