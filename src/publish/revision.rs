@@ -151,7 +151,7 @@ mod tests {
             ("plan:1,jpeg:0", Ordering::Less),
             ("plan:2,jpeg:1", Ordering::Greater),
             ("plan:2,jpeg:0", Ordering::Greater),
-            ("plan:1,heic:1", Ordering::Greater),
+            ("plan:1,exr:1", Ordering::Greater),
             ("info:0,plan:1", Ordering::Equal),
             ("info:2,plan:1", Ordering::Greater),
             ("pdf:1,pdf-dpi:300,plan:1", Ordering::Equal),
