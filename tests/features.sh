@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # features.sh [--each]: checks that the library builds without warnings with no feature, with some and with all (with `--each`, also
-# with each one alone), that the optional decoders work, and that the features for libraries bring neither the command line nor an HTTP server.
+# with each one alone), that the optional decoders work, and that the features for libraries bring neither the command line nor an
+# HTTP server.
 set -euo pipefail
 cd "$(CDPATH='' cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd)"
 

@@ -11,7 +11,7 @@ pub(super) struct Codec {
     pub(super) color: fn(&CodecConfiguration) -> Option<ColorNumbers>,
     /// Matrix and range of alpha channels, or `None` if they're those of the image.
     pub(super) alpha_numbers: Option<(u16, bool)>,
-    /// `true` if chroma in 4:2:2 is at the position of every other luma sample instead of between two.
+    /// `true` if each chroma sample in 4:2:2 has the position of an even column, rather than one between two columns.
     pub(super) has_cosited_chroma: bool,
     /// Returns the size in bytes of a sample with this number of bits.
     pub(super) sample_bytes: fn(u8) -> u64,
@@ -35,7 +35,7 @@ pub(super) trait Picture: Send {
     fn row(&self, plane: usize, y: usize, width: usize) -> Result<Vec<u16>, DecodeError>;
 }
 
-/// Returns an error if a decoded image isn't what the file's metadata says.
+/// Returns an error if an image's size or format isn't what the file's metadata says.
 pub(super) fn check(is: ((u32, u32), SampleFormat), should_be: ((u32, u32), SampleFormat)) -> Result<(), DecodeError> {
     if is == should_be {
         return Ok(());

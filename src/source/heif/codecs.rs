@@ -1,4 +1,4 @@
-//! Table of codecs by the kind of the items that they decode.
+//! Finds the codec for an item.
 
 use super::Refusal;
 #[cfg(feature = "avif")]

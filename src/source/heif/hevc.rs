@@ -12,7 +12,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 pub(super) static CODEC: Codec = Codec {
     decode,
     color,
-    // Images rarely say it, and libheif writes and reads alpha channels in the full range.
+    // Alpha channels rarely specify their range. libheif reads and writes them in the full range.
     alpha_numbers: Some((2, true)),
     has_cosited_chroma: true,
     sample_bytes: |_| 2,
@@ -20,7 +20,7 @@ pub(super) static CODEC: Codec = Codec {
     // byte per pixel on top.
     spare_pictures: 1,
     block_bytes: 2,
-    // A byte stream, and its units without emulation prevention.
+    // The byte stream, and its units without emulation prevention.
     coded_copies: 2,
 };
 
@@ -100,8 +100,8 @@ fn kind(unit: &[u8]) -> Option<NalUnitType> {
 /// Returns the image with its parameter sets as a byte stream (ITU-T H.265, annex B). In files, units follow their
 /// length, and in byte streams, they follow a start code.
 ///
-/// The decoder allocates memory for the sizes that parameter sets announce, so that these are checked first. Units that
-/// a picture doesn't need are left out.
+/// The decoder allocates memory for the sizes in parameter sets, so those are checked first. Units that aren't needed for
+/// the picture are left out.
 fn byte_stream(bytes: &[u8], size: (u32, u32), configuration: &CodecConfiguration) -> Result<Vec<u8>, DecodeError> {
     let units = units(bytes, configuration.length_bytes.into())?;
     let all = || configuration.parameter_sets.iter().map(Vec::as_slice).chain(units.iter().copied());
@@ -131,6 +131,7 @@ fn byte_stream(bytes: &[u8], size: (u32, u32), configuration: &CodecConfiguratio
     Ok(stream)
 }
 
+/// Returns an error if a sequence parameter set isn't what the file's metadata says.
 fn check_sps(sps: &Sps, size: (u32, u32), format_of_file: SampleFormat) -> Result<(), DecodeError> {
     let is_padded = sps.pic_width_in_luma_samples <= padded(size.0) && sps.pic_height_in_luma_samples <= padded(size.1);
     let has_equal_depths = sps.chroma_format_idc == 0 || sps.bit_depth_luma == sps.bit_depth_chroma;
@@ -139,7 +140,7 @@ fn check_sps(sps: &Sps, size: (u32, u32), format_of_file: SampleFormat) -> Resul
     if is_padded && has_equal_depths {
         return Ok(());
     }
-    Err("one of its images has another size or format than the file says".into())
+    Err("one of its images is cropped by more than a block, or its luma and chroma have different bit depths".into())
 }
 
 /// Splits an image into its units, each of which follows its length.

@@ -182,7 +182,7 @@ impl CodecConfiguration {
             numbers.byte()?;
             for _ in 0..numbers.short()? {
                 let bytes = numbers.short()?;
-                // Each takes more memory than an empty one takes in the file.
+                // Empty ones would take more memory than space in the file.
                 let unit = numbers.take(bytes.into())?;
                 if !unit.is_empty() {
                     parameter_sets.push(unit.to_vec());

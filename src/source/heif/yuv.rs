@@ -86,6 +86,7 @@ impl Range {
 pub(super) struct Planes<'a> {
     decoded: &'a dyn Picture,
     format: SampleFormat,
+    /// `true` if each chroma sample has the position of an even column.
     is_cosited: bool,
     width: usize,
     height: usize,
@@ -157,7 +158,7 @@ impl<'a> Planes<'a> {
         }
         let at = |x: usize| {
             if self.is_cosited {
-                // Every other luma sample has chroma, and those between two have their mean.
+                // Even columns have a chroma sample. Odd columns get the mean of their neighbors.
                 return f32::midpoint(rows[x / 2], rows[x.div_ceil(2).min(width - 1)]);
             }
             let (near, far) = neighbors(x, width);

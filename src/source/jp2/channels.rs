@@ -111,9 +111,11 @@ impl ColorSpace {
         match specification {
             Some(ColorSpecification::Enumerated(CIELAB, parameters)) => {
                 // The decoder must not convert it.
-                Ok(Self { parameters, ..Self::new_plain(ColorModel::Lab, SRGB) })
+                Ok(Self { parameters, ..Self::without_parameters(ColorModel::Lab, SRGB) })
             }
-            Some(ColorSpecification::Enumerated(number, _)) => Ok(Self::new_plain(color_from_number(number)?, number)),
+            Some(ColorSpecification::Enumerated(number, _)) => {
+                Ok(Self::without_parameters(color_from_number(number)?, number))
+            }
             Some(ColorSpecification::Profile(profile)) => {
                 let color = color_from_profile(&profile)?;
                 metadata.add_profile(profile);
@@ -128,10 +130,10 @@ impl ColorSpace {
     }
 
     fn from_profile(color: ColorModel) -> Self {
-        Self::new_plain(color, if color == ColorModel::Gray { GRAYSCALE } else { SRGB })
+        Self::without_parameters(color, if color == ColorModel::Gray { GRAYSCALE } else { SRGB })
     }
 
-    fn new_plain(color: ColorModel, number: u32) -> Self {
+    fn without_parameters(color: ColorModel, number: u32) -> Self {
         Self { color, number, parameters: Vec::new() }
     }
 
@@ -150,12 +152,12 @@ impl ColorSpace {
     /// Guesses the color space from the number of channels.
     fn guessed(components: &[Component], channels: usize) -> Self {
         if channels < 3 {
-            Self::new_plain(ColorModel::Gray, GRAYSCALE)
+            Self::without_parameters(ColorModel::Gray, GRAYSCALE)
         } else if has_subsampled_chroma(components) {
             // Hardly any other color space uses subsampled components.
-            Self::new_plain(ColorModel::Rgb, SYCC)
+            Self::without_parameters(ColorModel::Rgb, SYCC)
         } else {
-            Self::new_plain(ColorModel::Rgb, SRGB)
+            Self::without_parameters(ColorModel::Rgb, SRGB)
         }
     }
 }
